@@ -1,0 +1,40 @@
+"""The only file that knows the versions of the stack below mmlt."""
+
+import numpy as np
+import torch
+from mmengine.config import utils as config_utils
+from mmengine.logging import HistoryBuffer
+
+
+def apply() -> None:
+    """Make mmlt's bases inheritable and checkpoints loadable."""
+    # `_base_ = 'mmlt::...'` is resolved through this table, which lists
+    # OpenMMLab's own packages only.
+    config_utils.MODULE2PACKAGE.setdefault('mmlt', 'mmlt')
+    _allow_checkpoint_globals()
+
+
+def _allow_checkpoint_globals() -> None:
+    """Let ``torch.load(weights_only=True)`` read MMEngine's checkpoints.
+
+    The message hub of every checkpoint holds ``HistoryBuffer`` objects with
+    NumPy arrays, which PyTorch >= 2.6 refuses by default. mmengine 0.10.7
+    does not declare them; declaring what mmengine itself has declared does
+    no harm.
+    """
+    if not hasattr(torch.serialization, 'add_safe_globals'):
+        return
+    multiarray = getattr(np, '_core', np.core).multiarray
+    number_types = (
+        np.bool_, np.int32, np.int64, np.uint8, np.float32, np.float64
+    )  # fmt: skip
+    torch.serialization.add_safe_globals(
+        [
+            HistoryBuffer,
+            multiarray._reconstruct,
+            multiarray.scalar,
+            np.ndarray,
+            np.dtype,
+            *(type(np.dtype(number)) for number in number_types),
+        ]
+    )
