@@ -1,0 +1,3 @@
+from .class_stats_hook import ClassStatsHook
+
+__all__ = ['ClassStatsHook']

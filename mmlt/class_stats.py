@@ -1,0 +1,405 @@
+"""How often each class occurs in the training set.
+
+:class:`ClassStats` is the one source of class frequencies in mmlt: losses,
+samplers, metrics and tools all take it. C classes, N images.
+"""
+
+from __future__ import annotations
+
+import json
+import operator
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .image_labels import collect_labels
+
+SHIPPED_STATS = Path(__file__).parent / 'data' / 'class_stats'
+
+
+@dataclass(frozen=True, eq=False)
+class ClassStats:
+    """Class frequencies of a training set; immutable.
+
+    Args:
+        image_count (Sequence[int]): (C,) number of images that hold the
+            class.
+        instance_count (Sequence[int] | None): (C,) number of annotated
+            instances of the class; the same as ``image_count`` for
+            single-label data. None if it is not known: then whatever needs
+            it raises.
+        num_images (int | None): Number of training images, those without a
+            label included. Defaults to the sum of ``image_count``, which is
+            right for single-label data only.
+        classes (Sequence[str] | None): Class names.
+
+    Raises:
+        ValueError: If counts are negative, not whole or not finite, all
+            zero, of unequal length or larger than ``num_images``.
+    """
+
+    image_count: np.ndarray
+    instance_count: np.ndarray | None = None
+    num_images: int | None = None
+    classes: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        image_count = _as_counts('image_count', self.image_count)
+        instance_count = self.instance_count
+        if instance_count is not None:
+            instance_count = _as_counts('instance_count', instance_count)
+            if len(instance_count) != len(image_count):
+                raise ValueError(
+                    f'instance_count has {len(instance_count)} entries and '
+                    f'image_count {len(image_count)}; give one for each class'
+                )
+            fewer = np.flatnonzero(instance_count < image_count)
+            if fewer.size:
+                raise ValueError(
+                    f'instance_count of class {fewer[0]} is '
+                    f'{instance_count[fewer[0]]}, less than its image_count '
+                    f'{image_count[fewer[0]]}; every image that holds a class '
+                    'has an instance of it'
+                )
+        num_images = self.num_images
+        if num_images is None:
+            num_images = int(image_count.sum())
+        num_images = _as_whole('num_images', num_images)
+        if image_count.max() > num_images:
+            raise ValueError(
+                f'image_count of class {image_count.argmax()} is '
+                f'{image_count.max()}, more than num_images={num_images}'
+            )
+        classes = self.classes
+        if classes is not None:
+            classes = tuple(str(name) for name in classes)
+            if len(classes) != len(image_count):
+                raise ValueError(
+                    f'classes has {len(classes)} names and image_count '
+                    f'{len(image_count)} entries; give one name a class'
+                )
+        object.__setattr__(self, 'image_count', image_count)
+        object.__setattr__(self, 'instance_count', instance_count)
+        object.__setattr__(self, 'num_images', num_images)
+        object.__setattr__(self, 'classes', classes)
+
+    @classmethod
+    def single_label(
+        cls, count: Sequence[int], classes: Sequence[str] | None = None
+    ) -> ClassStats:
+        """Statistics of single-label data: one instance an image.
+
+        Args:
+            count (Sequence[int]): (C,) training images of each class.
+            classes (Sequence[str] | None): Class names.
+        """
+        return cls(count, count, None, classes)
+
+    @property
+    def num_classes(self) -> int:
+        return len(self.image_count)
+
+    def count(self, by: str = 'image') -> np.ndarray:
+        """(C,) int64 image or instance count.
+
+        Args:
+            by (str): ``'image'`` or ``'instance'``.
+
+        Raises:
+            ValueError: For another ``by``, or if instance counts are asked
+                for and not known.
+        """
+        if by == 'image':
+            return self.image_count
+        if by != 'instance':
+            raise ValueError(f"by must be 'image' or 'instance', got {by!r}")
+        if self.instance_count is None:
+            raise ValueError(
+                "by='instance': these class statistics hold image counts "
+                "only; use by='image', or count the training set with "
+                'tools/analysis_tools/class_stats.py and give that JSON'
+            )
+        return self.instance_count
+
+    def prior(self, by: str = 'image', smoothing: float = 0.0) -> np.ndarray:
+        """(C,) float64 class prior ``pi_k = (n_k + s) / sum_j (n_j + s)``.
+
+        Args:
+            by (str): ``'image'`` or ``'instance'`` counts.
+            smoothing (float): ``s``, added to each count.
+        """
+        if not (np.isfinite(smoothing) and smoothing >= 0):
+            raise ValueError(
+                f'smoothing must be finite and >= 0, got {smoothing}'
+            )
+        count = self.count(by) + float(smoothing)
+        return count / count.sum()
+
+    def groups(
+        self, thresholds: Sequence[int], by: str = 'image'
+    ) -> np.ndarray:
+        """(C,) int64 frequency group of each class, 0 the rarest.
+
+        Group ``g`` holds the classes with
+        ``thresholds[g - 1] <= n_k < thresholds[g]``: ``(20, 101)`` gives few
+        (< 20), medium (20..100) and many (> 100).
+
+        Args:
+            thresholds (Sequence[int]): Rising counts, each the first of the
+                next group.
+            by (str): ``'image'`` or ``'instance'`` counts.
+
+        Raises:
+            ValueError: If the thresholds do not rise or are not positive.
+        """
+        edges = np.asarray(thresholds)
+        if edges.ndim != 1 or np.any(np.diff(edges) <= 0) or np.any(edges < 1):
+            raise ValueError(
+                'thresholds must be positive and rise strictly, got '
+                f'{thresholds}'
+            )
+        return np.digitize(self.count(by), edges).astype(np.int64)
+
+    def effective_number(self, beta: float, by: str = 'image') -> np.ndarray:
+        """(C,) effective number of samples ``(1 - beta^n_k) / (1 - beta)``.
+
+        `Class-Balanced Loss <https://arxiv.org/abs/1901.05555>`_, Eq. 2.
+
+        Args:
+            beta (float): In [0, 1).
+            by (str): ``'image'`` or ``'instance'`` counts.
+        """
+        if not 0 <= beta < 1:
+            raise ValueError(f'beta must be in [0, 1), got {beta}')
+        return (1 - beta ** self.count(by).astype(float)) / (1 - beta)
+
+    def imbalance_factor(self, by: str = 'image') -> float:
+        """Largest count over smallest; infinite if a class is empty."""
+        count = self.count(by)
+        return float(count.max() / count.min()) if count.min() else np.inf
+
+    def gini(self, by: str = 'image') -> float:
+        """Gini coefficient of the counts: 0 balanced, towards 1 skewed."""
+        count = np.sort(self.count(by)).astype(float)
+        rank = np.arange(1, len(count) + 1)
+        weight = 2 * rank - len(count) - 1
+        return float((weight * count).sum() / (len(count) * count.sum()))
+
+    def to_dict(self) -> dict:
+        """Plain lists and numbers, as in the JSON file."""
+        return {
+            'num_images': self.num_images,
+            'classes': None if self.classes is None else list(self.classes),
+            'image_count': self.image_count.tolist(),
+            'instance_count': None
+            if self.instance_count is None
+            else self.instance_count.tolist(),
+        }
+
+    def to_json(self, path: str | Path) -> None:
+        """Write :meth:`to_dict` to ``path``."""
+        path = Path(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(self.to_dict()) + '\n', encoding='utf-8')
+
+    @classmethod
+    def from_json(cls, path: str | Path) -> ClassStats:
+        """Read a file that :meth:`to_json` wrote.
+
+        Args:
+            path (str | Path): The file, or the name of statistics that come
+                with mmlt (``'lvis_v1'``).
+
+        Raises:
+            FileNotFoundError: If there is no such file or name.
+            ValueError: If the file is no JSON or lacks what is needed.
+        """
+        shipped = SHIPPED_STATS / f'{path}.json'
+        file = shipped if shipped.is_file() else Path(path)
+        if not file.is_file():
+            names = sorted(item.stem for item in SHIPPED_STATS.glob('*.json'))
+            raise FileNotFoundError(
+                f'class_stats: no file {str(path)!r}, nor are there shipped '
+                f'statistics of that name (there are: {names}); write one '
+                'with tools/analysis_tools/class_stats.py'
+            )
+        try:
+            content = json.loads(file.read_text(encoding='utf-8'))
+        except ValueError as error:
+            raise ValueError(
+                f'class_stats: {str(path)!r} is no valid JSON ({error}); '
+                'write it again with tools/analysis_tools/class_stats.py'
+            ) from error
+        try:
+            return cls.from_dict(content)
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f'class_stats: {str(path)!r} does not hold class statistics: '
+                f'{error}'
+            ) from error
+
+    @classmethod
+    def from_dict(cls, content: dict) -> ClassStats:
+        """From a dict with the constructor's arguments.
+
+        With nothing but ``image_count``, the data are taken to be
+        single-label.
+        """
+        if not isinstance(content, dict) or 'image_count' not in content:
+            raise ValueError(
+                'class_stats needs the key `image_count` with one count a '
+                f'class, got {_shorten(content)}'
+            )
+        names = {'image_count', 'instance_count', 'num_images', 'classes'}
+        unknown = sorted(set(content) - names)
+        if unknown:
+            raise ValueError(
+                f'class_stats has unknown keys {unknown}; known are '
+                f'{sorted(names)}'
+            )
+        if set(content) <= {'image_count', 'classes'}:
+            return cls.single_label(
+                content['image_count'], content.get('classes')
+            )
+        return cls(**content)
+
+    @classmethod
+    def from_any(cls, value: Any) -> ClassStats | None:
+        """What modules accept as their argument ``class_stats``.
+
+        Args:
+            value: None (stays None), a :class:`ClassStats`, a dict as in
+                :meth:`from_dict`, a sequence of counts (single-label), or a
+                path or name as in :meth:`from_json`.
+
+        Raises:
+            TypeError: For anything else.
+        """
+        if value is None or isinstance(value, ClassStats):
+            return value
+        if isinstance(value, dict):
+            return cls.from_dict(value)
+        if isinstance(value, (str, Path)):
+            return cls.from_json(value)
+        if isinstance(value, (Sequence, np.ndarray)):
+            return cls.single_label(value)
+        raise TypeError(
+            'class_stats must be None, a path, a dict with image_count, a '
+            f'list of counts or ClassStats, got {type(value).__name__}'
+        )
+
+    def difference(self, other: ClassStats) -> str | None:
+        """Where two statistics differ, in words; None if they are equal."""
+        if self.num_classes != other.num_classes:
+            return f'{self.num_classes} classes against {other.num_classes}'
+        for name in ('image_count', 'instance_count'):
+            mine, theirs = getattr(self, name), getattr(other, name)
+            if mine is None or theirs is None:
+                continue
+            changed = np.flatnonzero(mine != theirs)
+            if changed.size:
+                first = int(changed[0])
+                label = self.classes[first] if self.classes else first
+                return (
+                    f'{name} of {changed.size} classes, first of class '
+                    f'{label}: {mine[first]} against {theirs[first]}'
+                )
+        if self.num_images != other.num_images:
+            return f'num_images {self.num_images} against {other.num_images}'
+        return None
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, ClassStats):
+            return NotImplemented
+        return self.to_dict() == other.to_dict()
+
+    def __hash__(self) -> int:
+        return hash((self.image_count.tobytes(), self.num_images))
+
+
+def collect_class_stats(dataset: Any) -> ClassStats:
+    """Count the classes of a training set, without loading images.
+
+    Repeat, ClassBalanced and MultiImageMix wrappers change how often an
+    image is seen, not what there is: below them each image counts once.
+    Concat, Subset, KFold and ``LongTailedDataset`` change what there is.
+
+    Args:
+        dataset: As in :func:`mmlt.image_labels.collect_labels`. The number
+            of classes is that of ``metainfo['classes']``; without it, the
+            largest label + 1.
+
+    Raises:
+        ValueError: If a label lies beyond the classes of the data set.
+    """
+    labels = collect_labels(dataset, repeat=False)
+    classes = _class_names(dataset)
+    largest = int(labels.labels.max(initial=-1))
+    num_classes = len(classes) if classes else largest + 1
+    if largest >= num_classes:
+        raise ValueError(
+            f'dataset has the label {largest} but only {num_classes} '
+            'classes; correct metainfo=dict(classes=...) or the annotations'
+        )
+    _, present = labels.unique()
+    return ClassStats(
+        np.bincount(present, minlength=num_classes),
+        np.bincount(labels.labels, minlength=num_classes),
+        len(labels),
+        classes,
+    )
+
+
+def _class_names(dataset: Any) -> Sequence[str] | None:
+    while not hasattr(dataset, 'metainfo'):
+        # PyTorch's own wrappers do not pass it on.
+        if hasattr(dataset, 'datasets'):
+            dataset = dataset.datasets[0]
+        elif hasattr(dataset, 'dataset'):
+            dataset = dataset.dataset
+        else:
+            return None
+    return dataset.metainfo.get('classes')
+
+
+def _as_counts(name: str, value: Any) -> np.ndarray:
+    """(C,) read-only int64 counts; raises instead of clipping."""
+    array = np.asarray(value)
+    if array.ndim != 1 or array.size == 0 or array.dtype.kind not in 'iuf':
+        raise ValueError(
+            f'{name} must be a list of counts, one for each class, got '
+            f'{_shorten(value)}'
+        )
+    wrong = np.flatnonzero(
+        ~np.isfinite(array) | (array < 0) | (array != np.trunc(array))
+    )
+    if wrong.size:
+        raise ValueError(
+            f'{name}[{wrong[0]}] is {array[wrong[0]]}; counts must be whole '
+            'numbers >= 0'
+        )
+    if not array.any():
+        raise ValueError(
+            f'{name} is zero for all {array.size} classes; the training set '
+            'seems to be empty or its annotations were not found'
+        )
+    array = array.astype(np.int64)
+    array.flags.writeable = False
+    return array
+
+
+def _as_whole(name: str, value: Any) -> int:
+    try:
+        return operator.index(value)
+    except TypeError:
+        raise ValueError(
+            f'{name} must be a whole number, got {value!r}'
+        ) from None
+
+
+def _shorten(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + '...'

@@ -1,0 +1,157 @@
+"""Count the training set once and hand the result to all that need it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from mmengine.dist import broadcast_object_list, is_main_process
+from mmengine.hooks import Hook
+from torch import nn
+
+from mmlt.class_stats import ClassStats, collect_class_stats
+from mmlt.models.class_stats_module import HOW_TO_GIVE_STATS
+from mmlt.registry import HOOKS
+
+
+@HOOKS.register_module()
+class ClassStatsHook(Hook):
+    """Give the class statistics to modules, metrics and hooks.
+
+    Whatever has a method ``set_class_stats`` receives them: modules of the
+    model (and of its moving average), metrics and other hooks. What such a
+    part was given in the config wins there.
+
+    In training the statistics are counted on rank 0 and broadcast, and the
+    checkpoint's are replaced. In validation and testing without training,
+    those of the checkpoint serve; every checkpoint written under this hook
+    carries them in ``meta['class_stats']``, for models without any loss of
+    mmlt, too.
+
+    Args:
+        class_stats (ClassStats | dict | list | str | None): Use these and
+            count nothing. Defaults to None.
+    """
+
+    # Before the hooks that may receive the statistics are called.
+    priority = 'HIGH'
+
+    def __init__(self, class_stats: Any = None) -> None:
+        self.given = ClassStats.from_any(class_stats)
+        self.stats = self.given
+
+    def before_train(self, runner) -> None:
+        """Count, compare with what was resumed, and hand out."""
+        stats = self.given or _count_on_rank_0(runner.train_dataloader.dataset)
+        self._warn_if_changed(runner, stats)
+        self.stats = stats
+        runner.logger.info(
+            f'Class statistics: {stats.num_classes} classes, '
+            f'{stats.num_images} images, imbalance factor '
+            f'{stats.imbalance_factor():.4g}'
+        )
+        self._hand_out(runner, stats)
+
+    def before_val(self, runner) -> None:
+        """Outside of training, serve the checkpoint's statistics."""
+        self._serve_checkpoint(runner, runner.val_evaluator)
+
+    def before_test(self, runner) -> None:
+        """Outside of training, serve the checkpoint's statistics."""
+        self._serve_checkpoint(runner, runner.test_evaluator)
+
+    def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
+        """Add the statistics to the checkpoint."""
+        if self.stats is not None:
+            checkpoint['meta']['class_stats'] = self.stats.to_dict()
+
+    def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
+        """Keep the checkpoint's statistics for testing and comparison."""
+        content = checkpoint.get('meta', {}).get('class_stats')
+        if content is not None and self.given is None:
+            self.stats = ClassStats.from_dict(content)
+
+    def _warn_if_changed(self, runner, stats: ClassStats) -> None:
+        # `load_from` may well be another data set; a resumed run may not.
+        if not runner._resume or self.stats is None:
+            return
+        difference = stats.difference(self.stats)
+        if difference is not None:
+            runner.logger.warning(
+                'The training set differs from that of the resumed run: '
+                f'{difference} in the checkpoint. The present counts are '
+                'used from here on.'
+            )
+
+    def _serve_checkpoint(self, runner, evaluator) -> None:
+        if self.stats is not None:
+            self._hand_out(runner, self.stats)
+        for metric in evaluator.metrics:
+            if getattr(metric, 'class_stats', False) is None:
+                raise ValueError(
+                    f'{type(metric).__name__} has no class statistics: the '
+                    f'checkpoint holds none; {HOW_TO_GIVE_STATS}'
+                )
+
+    def _hand_out(self, runner, stats: ClassStats) -> None:
+        for model in _models(runner):
+            _check_num_classes(model, stats)
+        for part in _parts(runner):
+            if hasattr(part, 'set_class_stats'):
+                part.set_class_stats(stats)
+
+
+def _models(runner) -> Iterator[nn.Module]:
+    yield runner.model
+    for hook in runner.hooks:
+        if isinstance(getattr(hook, 'ema_model', None), nn.Module):
+            yield hook.ema_model
+
+
+def _parts(runner) -> Iterator[Any]:
+    for model in _models(runner):
+        yield from model.modules()
+    for loop in (runner._val_loop, runner._test_loop):
+        # A loop that is not in use is still its config.
+        if hasattr(loop, 'evaluator'):
+            yield from loop.evaluator.metrics
+    yield from runner.hooks
+
+
+def _count_on_rank_0(dataset: Any) -> ClassStats:
+    """The same statistics, or the same error, on every rank."""
+    message: list = [None]
+    if is_main_process():
+        try:
+            message = [collect_class_stats(dataset)]
+        except Exception as error:
+            message = [error]
+    broadcast_object_list(message)
+    if isinstance(message[0], Exception):
+        raise message[0]
+    return message[0]
+
+
+def _check_num_classes(model: nn.Module, stats: ClassStats) -> None:
+    """Compare with the head around each part, before the first step.
+
+    Raises:
+        ValueError: If a head was built for another number of classes.
+    """
+    for name, head in model.named_modules():
+        num_classes = getattr(head, 'num_classes', None)
+        if not isinstance(num_classes, int):
+            continue
+        for part in head.children():
+            if not hasattr(part, 'set_class_stats'):
+                continue
+            given = getattr(part, 'class_stats_given', False)
+            part_classes = (part.class_stats if given else stats).num_classes
+            if part_classes != num_classes:
+                raise ValueError(
+                    f'{name or type(head).__name__} has num_classes='
+                    f'{num_classes}, but the class statistics of its '
+                    f'{type(part).__name__} hold {part_classes} classes; set '
+                    f'num_classes={part_classes}, or give the data set all '
+                    'its class names by metainfo=dict(classes=...)'
+                )

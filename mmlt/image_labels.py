@@ -1,0 +1,158 @@
+"""The class labels of every image of a data set, wrappers included.
+
+Samplers draw from them, :mod:`mmlt.class_stats` counts them. N images,
+L labels (L = N for single-label data).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from mmengine.dataset import (
+    BaseDataset,
+    ClassBalancedDataset,
+    ConcatDataset,
+    RepeatDataset,
+)
+
+
+@dataclass(frozen=True, eq=False)
+class ImageLabels:
+    """Labels of N images in compressed rows.
+
+    Image ``i`` has the labels ``labels[offsets[i]:offsets[i + 1]]``, one for
+    each annotated instance, so a class may stand there more than once.
+
+    Args:
+        labels (np.ndarray): (L,) int64, class of each label.
+        offsets (np.ndarray): (N + 1,) int64, rising from 0 to L.
+    """
+
+    labels: np.ndarray
+    offsets: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """(N,) number of labels of each image."""
+        return np.diff(self.offsets)
+
+    @property
+    def image_index(self) -> np.ndarray:
+        """(L,) image that each label belongs to."""
+        return np.repeat(np.arange(len(self)), self.lengths)
+
+    def take(self, indices: np.ndarray) -> ImageLabels:
+        """The labels of the images ``indices`` (M,), in that order."""
+        indices = np.asarray(indices, dtype=np.int64)
+        lengths = self.lengths[indices]
+        offsets = _offsets(lengths)
+        # Position of every label: start of its row + rank within the row.
+        shift = self.offsets[indices] - offsets[:-1]
+        positions = np.arange(offsets[-1]) + np.repeat(shift, lengths)
+        return ImageLabels(self.labels[positions], offsets)
+
+    def unique(self) -> tuple[np.ndarray, np.ndarray]:
+        """Each (image, class) pair once, sorted.
+
+        Returns:
+            tuple: ``image_index`` (P,) and ``labels`` (P,), int64.
+        """
+        num_classes = int(self.labels.max(initial=-1)) + 1
+        pairs = np.unique(self.image_index * num_classes + self.labels)
+        return np.divmod(pairs, max(num_classes, 1))
+
+
+def _offsets(lengths: np.ndarray) -> np.ndarray:
+    return np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
+
+
+def collect_labels(dataset: Any, repeat: bool = True) -> ImageLabels:
+    """Read the labels of all images of ``dataset``, without loading images.
+
+    Position ``i`` of the result belongs to ``dataset[i]``, also for wrapped
+    data sets. Instances that are ignored in training (``ignore_flag``, such
+    as crowds) do not count.
+
+    Args:
+        dataset: An mmpretrain or mmdet data set, or a wrapper of one:
+            Concat, Repeat, ClassBalanced, MultiImageMix, KFold,
+            :class:`torch.utils.data.Subset` or ``LongTailedDataset``.
+        repeat (bool): False leaves out the repetitions of Repeat and
+            ClassBalanced wrappers: each image stands there once.
+
+    Raises:
+        TypeError: If the data set has neither labels nor a wrapped data set.
+        ValueError: If an image has no label entry or a negative label.
+    """
+    if hasattr(dataset, 'full_init'):
+        dataset.full_init()
+    if isinstance(dataset, ConcatDataset) or hasattr(dataset, 'datasets'):
+        parts = [collect_labels(part, repeat) for part in dataset.datasets]
+        return ImageLabels(
+            np.concatenate([part.labels for part in parts]),
+            _offsets(np.concatenate([part.lengths for part in parts])),
+        )
+    if hasattr(dataset, 'dataset'):
+        if hasattr(dataset, 'indices'):
+            return collect_labels(dataset.dataset).take(dataset.indices)
+        inner = collect_labels(dataset.dataset, repeat)
+        if repeat and isinstance(dataset, ClassBalancedDataset):
+            return inner.take(dataset.repeat_indices)
+        if repeat and isinstance(dataset, RepeatDataset):
+            return inner.take(np.tile(np.arange(len(inner)), dataset.times))
+        return inner
+    return _read_labels(dataset)
+
+
+def _read_labels(dataset: Any) -> ImageLabels:
+    if not hasattr(dataset, 'get_data_info'):
+        raise TypeError(
+            f'dataset: {type(dataset).__name__} has no `get_data_info`, so '
+            'its labels cannot be read; use a data set of mmpretrain or '
+            'mmdet, or a subclass of mmengine.dataset.BaseDataset'
+        )
+    read = dataset.get_data_info
+    if (
+        type(dataset).get_data_info is BaseDataset.get_data_info
+        and not dataset.serialize_data
+    ):
+        # `get_data_info` deep-copies each entry, which is slow.
+        read = dataset.data_list.__getitem__
+    labels: list[int] = []
+    lengths = np.empty(len(dataset), dtype=np.int64)
+    for index in range(len(dataset)):
+        row = _labels_of(read(index), dataset, index)
+        labels.extend(row)
+        lengths[index] = len(row)
+    values = np.array(labels, dtype=np.int64)
+    if values.size and values.min() < 0:
+        image = int(
+            np.searchsorted(lengths.cumsum(), values.argmin(), 'right')
+        )
+        raise ValueError(
+            f'dataset: image {image} of {type(dataset).__name__} has the '
+            f'label {values.min()}; labels must be >= 0'
+        )
+    return ImageLabels(values, _offsets(lengths))
+
+
+def _labels_of(info: dict, dataset: Any, index: int) -> list[int]:
+    if 'instances' in info:
+        return [
+            instance['bbox_label']
+            for instance in info['instances']
+            if not instance.get('ignore_flag', 0)
+        ]
+    if 'gt_label' in info:
+        label = info['gt_label']
+        return [label] if np.ndim(label) == 0 else list(label)
+    raise ValueError(
+        f'dataset: image {index} of {type(dataset).__name__} has neither '
+        '`gt_label` nor `instances`; it is a data set without labels '
+        '(a test split?)'
+    )
