@@ -1,0 +1,3 @@
+from .long_tailed import LongTailedDataset
+
+__all__ = ['LongTailedDataset']
