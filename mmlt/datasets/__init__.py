@@ -1,3 +1,4 @@
+from .inaturalist import INaturalist
 from .long_tailed import LongTailedDataset
 
-__all__ = ['LongTailedDataset']
+__all__ = ['INaturalist', 'LongTailedDataset']
