@@ -1,1 +1,4 @@
-from .losses import *  # noqa: F401,F403
+from .backbones import *  # noqa: F403
+from .classifiers import *  # noqa: F403
+from .heads import *  # noqa: F403
+from .losses import *  # noqa: F403

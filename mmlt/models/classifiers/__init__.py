@@ -1,0 +1,3 @@
+from .bbn import BBNClassifier
+
+__all__ = ['BBNClassifier']

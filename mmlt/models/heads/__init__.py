@@ -1,0 +1,3 @@
+from .bbn_head import BBNHead
+
+__all__ = ['BBNHead']

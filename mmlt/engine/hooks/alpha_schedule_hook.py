@@ -1,0 +1,193 @@
+"""Schedules of BBN's alpha, and the hook that writes it into the model."""
+
+import math
+from functools import partial
+
+import numpy as np
+import torch
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+from mmengine.runner import IterBasedTrainLoop, Runner
+
+from mmlt.registry import HOOKS
+
+
+def parabolic(progress: float) -> float:
+    """From 1 to 0, slow at first: the schedule of BBN."""
+    return 1 - progress**2
+
+
+def linear(progress: float) -> float:
+    """From 1 to 0 at constant speed."""
+    return 1 - progress
+
+
+def cosine(progress: float) -> float:
+    """From 1 to 0 along a quarter of a cosine."""
+    return math.cos(progress * math.pi / 2)
+
+
+def parabolic_increment(progress: float) -> float:
+    """From 0 to 1: the re-balancing branch comes first."""
+    return progress**2
+
+
+def equal(progress: float) -> float:
+    """0.5 throughout."""
+    return 0.5
+
+
+def beta(
+    progress: float, a: float = 0.2, b: float = 0.2, seed: int = 0
+) -> float:
+    """Draw from Beta(a, b); the same progress always gives the same draw.
+
+    Args:
+        progress (float): T / T_max in [0, 1].
+        a (float): First parameter of the distribution. Defaults to 0.2.
+        b (float): Second parameter of the distribution. Defaults to 0.2.
+        seed (int): Which sequence of draws; equal on all ranks. Defaults to
+            0.
+    """
+    draw = round(progress * 2**53)
+    return float(np.random.default_rng((seed, draw)).beta(a, b))
+
+
+def step(progress: float, at: float = 0.5) -> float:
+    """1 before ``at`` (a fraction of T_max), 0 from then on: two stages.
+
+    Args:
+        progress (float): T / T_max in [0, 1].
+        at (float): Where the second stage begins, in [0, 1]. Defaults to 0.5.
+    """
+    if not 0 <= at <= 1:
+        raise ValueError(f'at must be in [0, 1], but got {at}')
+    return 1.0 if progress < at else 0.0
+
+
+SCHEDULES = {
+    schedule.__name__: schedule
+    for schedule in (
+        parabolic,
+        linear,
+        cosine,
+        parabolic_increment,
+        equal,
+        beta,
+        step,
+    )
+}
+"""Schedules by name: pure functions of T / T_max in [0, 1] to alpha."""
+
+
+@HOOKS.register_module()
+class AlphaScheduleHook(Hook):
+    r"""Move the weight of a bilateral-branch network between its branches.
+
+    `BBN <https://arxiv.org/abs/1912.02413>`_, equation 4:
+    :math:`\alpha = 1 - (T / T_{max})^2`, and the other schedules of its
+    ablation. Alpha depends on nothing but the progress of the training, so a
+    resumed run continues where it was. It is written into the model's
+    ``alpha`` buffer and logged as ``alpha``.
+
+    Note:
+        T counts from 0. The paper sets T_max to the number of epochs; the
+        authors' code takes 100 for 90 and 200 for 180 epochs
+        (``t_max=100``), so that alpha does not come close to 0.
+
+    Args:
+        schedule (str): 'parabolic', 'linear', 'cosine',
+            'parabolic_increment', 'equal', 'beta' or 'step'. Defaults to
+            'parabolic'.
+        t_max (int, optional): T_max in epochs, or in iterations if alpha
+            changes by iteration. Defaults to the length of the training.
+        by_epoch (bool): Change alpha before each epoch, else before each
+            iteration. An iteration-based loop knows no epochs: there alpha
+            always changes by iteration. Defaults to True.
+        schedule_args (dict, optional): Arguments of the schedule: ``a``,
+            ``b``, ``seed`` of 'beta', ``at`` of 'step'. Defaults to None.
+
+    Raises:
+        ValueError: If ``schedule`` is unknown, ``schedule_args`` do not fit
+            it, or ``t_max`` is not positive; before training, if ``t_max`` is
+            shorter than the training.
+        TypeError: Before training, if the model has no ``alpha`` buffer.
+    """
+
+    def __init__(
+        self,
+        schedule: str = 'parabolic',
+        t_max: int | None = None,
+        by_epoch: bool = True,
+        schedule_args: dict | None = None,
+    ):
+        if schedule not in SCHEDULES:
+            raise ValueError(
+                f'schedule must be one of {sorted(SCHEDULES)}, '
+                f'but got {schedule!r}.'
+            )
+        if t_max is not None and not 0 < t_max < math.inf:
+            raise ValueError(
+                'T_max must be positive (None takes the length of the '
+                f'training), but got t_max={t_max}.'
+            )
+        self.schedule = partial(SCHEDULES[schedule], **(schedule_args or {}))
+        try:
+            self.schedule(0.0)
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f'schedule_args={schedule_args} do not fit the schedule '
+                f'{schedule!r}: {error}.'
+            ) from error
+        self.t_max = t_max
+        self.by_epoch = by_epoch
+
+    def before_train(self, runner: Runner) -> None:
+        """Check that model and T_max fit, before the first step."""
+        _alpha_buffer(runner.model)
+        by_epoch = self._changes_by_epoch(runner)
+        length = runner.max_epochs if by_epoch else runner.max_iters
+        if self.t_max is not None and self.t_max < length - 1:
+            unit = 'epoch' if by_epoch else 'iteration'
+            raise ValueError(
+                f't_max={self.t_max} ends before the last {unit} '
+                f'({length - 1}, counted from 0): use at least {length - 1}, '
+                f'or None for {length}, so that alpha stays in [0, 1].'
+            )
+
+    def before_train_epoch(self, runner: Runner) -> None:
+        """Write alpha if it changes by epoch."""
+        if self._changes_by_epoch(runner):
+            self._write(runner, runner.epoch, runner.max_epochs)
+
+    def before_train_iter(
+        self, runner: Runner, batch_idx: int, data_batch=None
+    ) -> None:
+        """Write alpha if it changes by iteration."""
+        if not self._changes_by_epoch(runner):
+            self._write(runner, runner.iter, runner.max_iters)
+
+    def _changes_by_epoch(self, runner: Runner) -> bool:
+        return self.by_epoch and not isinstance(
+            runner.train_loop, IterBasedTrainLoop
+        )
+
+    def _write(self, runner: Runner, now: int, length: int) -> None:
+        alpha = self.schedule(now / (self.t_max or length))
+        _alpha_buffer(runner.model).fill_(alpha)
+        runner.message_hub.update_scalar('train/alpha', alpha)
+
+
+def _alpha_buffer(model: torch.nn.Module) -> torch.Tensor:
+    """Return the ``alpha`` of a model behind torch.compile and DDP."""
+    model = getattr(model, '_orig_mod', model)
+    if is_model_wrapper(model):
+        model = model.module
+    alpha = getattr(model, 'alpha', None)
+    if not isinstance(alpha, torch.Tensor) or alpha.ndim:
+        raise TypeError(
+            'AlphaScheduleHook needs a model with a 0-dim buffer `alpha`, '
+            f'such as mmlt.BBNClassifier, but {type(model).__name__} has '
+            'none: change the model or remove the hook.'
+        )
+    return alpha
