@@ -1,3 +1,4 @@
+from .alpha_schedule_hook import AlphaScheduleHook
 from .class_stats_hook import ClassStatsHook
 
-__all__ = ['ClassStatsHook']
+__all__ = ['AlphaScheduleHook', 'ClassStatsHook']
