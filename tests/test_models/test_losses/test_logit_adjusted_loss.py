@@ -85,6 +85,15 @@ def test_finite_in_every_precision(dtype, scale):
     assert scores.grad.isfinite().all()
 
 
+def test_extreme_logits_are_exact():
+    # Label 1 is 200 below: its probability underflows, its loss does not.
+    scores = torch.tensor([[100.0, -100.0]], requires_grad=True)
+    value = LogitAdjustedLoss(class_stats=[1, 1])(scores, torch.tensor([1]))
+    value.backward()
+    assert_close(value, torch.tensor(200.0))
+    assert_close(scores.grad, torch.tensor([[1.0, -1.0]]))
+
+
 def test_soft_target_is_mixture_of_hard_targets():
     scores = torch.randn(6, 4)
     first, second = torch.randint(0, 4, (2, 6))
@@ -171,13 +180,13 @@ def test_bad_argument_raises_at_build(wrong):
 
 def test_missing_stats_say_how_to_give_them():
     loss = LogitAdjustedLoss()
-    with pytest.raises(ValueError, match='JSON.*ClassStatsHook.*checkpoint'):
+    with pytest.raises(ValueError, match=r'JSON.*ClassStatsHook.*checkpoint'):
         loss(torch.zeros(1, 4), torch.tensor([0]))
 
 
 def test_bad_scores_and_targets():
     loss = LogitAdjustedLoss(class_stats=COUNTS)
-    with pytest.raises(ValueError, match='7 columns.*4 classes'):
+    with pytest.raises(ValueError, match=r'7 columns.*4 classes'):
         loss(torch.zeros(1, 7), torch.tensor([0]))
     for label in (-1, 4):
         with pytest.raises(ValueError, match=r'must lie in \[0, 4\)'):
