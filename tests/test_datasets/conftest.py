@@ -1,0 +1,68 @@
+"""Tiny data sets in the formats in which the real ones are published."""
+
+import gzip
+import pickle
+import struct
+
+import cv2
+import numpy as np
+import pytest
+
+IDX_SPLITS = {'train': 'train', 'test': 't10k'}
+
+
+def write_idx(folder, split, labels, packed=False):
+    """The two idx files of one split, 28 x 28 random images."""
+    labels = np.asarray(labels, dtype=np.uint8)
+    images = np.random.default_rng(0).integers(
+        0, 256, (len(labels), 28, 28), dtype=np.uint8
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, array in (
+        ('images-idx3-ubyte', images),
+        ('labels-idx1-ubyte', labels),
+    ):
+        header = struct.pack(
+            f'>I{array.ndim}I', 0x800 + array.ndim, *array.shape
+        )
+        path = folder / f'{IDX_SPLITS[split]}-{name}'
+        data = header + array.tobytes()
+        if packed:
+            path.with_name(f'{path.name}.gz').write_bytes(gzip.compress(data))
+        else:
+            path.write_bytes(data)
+
+
+def write_cifar(folder, splits, label_key):
+    """Pickled batches of 32 x 32 RGB images; splits: file name -> labels."""
+    folder.mkdir(parents=True)
+    for name, labels in splits.items():
+        images = np.zeros((len(labels), 3 * 32 * 32), dtype=np.uint8)
+        images[:, 0] = labels
+        content = {'data': images, label_key: [int(x) for x in labels]}
+        (folder / name).write_bytes(pickle.dumps(content))
+
+
+def write_image(path):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    image = np.random.default_rng(0).integers(
+        0, 256, (40, 60, 3), dtype=np.uint8
+    )
+    cv2.imwrite(str(path), image)
+
+
+@pytest.fixture
+def list_dataset(tmp_path):
+    """Make the config of a data set given by a list of 'path label'."""
+
+    def make(labels, **kwargs):
+        lines = [f'{index}.png {label}' for index, label in enumerate(labels)]
+        (tmp_path / 'list.txt').write_text('\n'.join(lines))
+        return dict(
+            type='mmpretrain.CustomDataset',
+            data_root=str(tmp_path),
+            ann_file='list.txt',
+            **kwargs,
+        )
+
+    return make
