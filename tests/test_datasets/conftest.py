@@ -11,7 +11,7 @@ import pytest
 IDX_SPLITS = {'train': 'train', 'test': 't10k'}
 
 
-def write_idx(folder, split, labels, packed=False):
+def _write_idx(folder, split, labels, packed=False):
     """The two idx files of one split, 28 x 28 random images."""
     labels = np.asarray(labels, dtype=np.uint8)
     images = np.random.default_rng(0).integers(
@@ -33,7 +33,7 @@ def write_idx(folder, split, labels, packed=False):
             path.write_bytes(data)
 
 
-def write_cifar(folder, splits, label_key):
+def _write_cifar(folder, splits, label_key):
     """Pickled batches of 32 x 32 RGB images; splits: file name -> labels."""
     folder.mkdir(parents=True)
     for name, labels in splits.items():
@@ -43,12 +43,27 @@ def write_cifar(folder, splits, label_key):
         (folder / name).write_bytes(pickle.dumps(content))
 
 
-def write_image(path):
+def _write_image(path):
     path.parent.mkdir(parents=True, exist_ok=True)
     image = np.random.default_rng(0).integers(
         0, 256, (40, 60, 3), dtype=np.uint8
     )
     cv2.imwrite(str(path), image)
+
+
+@pytest.fixture(scope='session')
+def write_idx():
+    return _write_idx
+
+
+@pytest.fixture(scope='session')
+def write_cifar():
+    return _write_cifar
+
+
+@pytest.fixture(scope='session')
+def write_image():
+    return _write_image
 
 
 @pytest.fixture

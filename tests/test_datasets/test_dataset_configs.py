@@ -1,0 +1,214 @@
+"""Every config of ``_base_/datasets`` on a data set in the real format."""
+
+import json
+from pathlib import Path
+
+import mmpretrain
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.registry import DefaultScope
+from mmengine.runner import Runner
+
+from mmlt.class_stats import collect_class_stats
+from mmlt.datasets.long_tailed import exponential_counts
+from mmlt.registry import DATASETS, METRICS
+
+CONFIGS = Path(__file__).parents[2] / 'configs' / '_base_' / 'datasets'
+FACTORS = (10, 50, 100, 200)
+
+
+@pytest.fixture(autouse=True)
+def _scope():
+    with DefaultScope.overwrite_default_scope('mmpretrain'):
+        yield
+
+
+def read(name, root):
+    """The config with ``data_root`` moved, and no loader processes."""
+    config = Config.fromfile(CONFIGS / f'{name}.py')
+    for split in ('train', 'val', 'test'):
+        loader = config[f'{split}_dataloader']
+        assert loader.batch_size in (128, 256)
+        loader.update(num_workers=0, persistent_workers=False, batch_size=4)
+        dataset = loader.dataset
+        dataset = dataset.get('dataset', dataset)
+        assert dataset.data_root.startswith('data/')
+        dataset.data_root = str(root)
+    return config
+
+
+def labels_of(config):
+    dataset = DATASETS.build(config.dataset)
+    return [dataset.get_cat_ids(i)[0] for i in range(len(dataset))]
+
+
+def first_batch(loader):
+    loader = Runner.build_dataloader(loader, seed=0)
+    return next(iter(loader))['inputs']
+
+
+def test_every_config_is_tested_here():
+    names = {
+        f'{data}_lt_if{factor}'
+        for data in ('fashion_mnist', 'cifar10', 'cifar100')
+        for factor in FACTORS
+    }
+    names |= {'imagenet_lt', 'places_lt'}
+    names |= {'inaturalist2017', 'inaturalist2018'}
+    assert {path.stem for path in CONFIGS.glob('*.py')} == names
+
+
+@pytest.mark.parametrize('name', sorted(p.stem for p in CONFIGS.glob('*.py')))
+def test_metrics_and_preprocessor_build(name):
+    config = Config.fromfile(CONFIGS / f'{name}.py')
+    for evaluator in (config.val_evaluator, config.test_evaluator):
+        assert METRICS.build(evaluator).prefix is not None
+    mean, std = config.data_preprocessor.mean, config.data_preprocessor.std
+    channels = 1 if name.startswith('fashion') else 3
+    assert len(mean) == len(std) == channels
+
+
+@pytest.mark.parametrize('factor', FACTORS)
+def test_fashion_mnist(tmp_path, write_idx, factor):
+    write_idx(tmp_path, 'train', np.tile(np.arange(10), factor))
+    write_idx(tmp_path, 'test', [3, 1, 4, 1, 5])
+    config = read(f'fashion_mnist_lt_if{factor}', tmp_path)
+    train = DATASETS.build(config.train_dataloader.dataset)
+    counts = exponential_counts(factor, factor, 10)
+    np.testing.assert_array_equal(
+        collect_class_stats(train).image_count, counts
+    )
+    assert len(train.metainfo['classes']) == 10
+    assert labels_of(config.val_dataloader) == [3, 1, 4, 1, 5]
+    assert labels_of(config.test_dataloader) == [3, 1, 4, 1, 5]
+    inputs = first_batch(config.train_dataloader)
+    assert inputs.shape == (4, 1, 28, 28)
+    assert inputs.dtype == torch.uint8
+    assert first_batch(config.test_dataloader).shape == (4, 1, 28, 28)
+
+
+@pytest.mark.parametrize('factor', FACTORS)
+@pytest.mark.parametrize(
+    ('num_classes', 'folder', 'label_key', 'train_files', 'test_file'),
+    [
+        (
+            10,
+            'cifar-10-batches-py',
+            'labels',
+            [f'data_batch_{i}' for i in range(1, 6)],
+            'test_batch',
+        ),
+        (100, 'cifar-100-python', 'fine_labels', ['train'], 'test'),
+    ],
+)
+def test_cifar(
+    tmp_path,
+    monkeypatch,
+    write_cifar,
+    factor,
+    num_classes,
+    folder,
+    label_key,
+    train_files,
+    test_file,
+):
+    images = factor if num_classes == 10 else 10
+    labels = np.tile(np.arange(num_classes), images)
+    batches = zip(
+        train_files, np.array_split(labels, len(train_files)), strict=True
+    )
+    write_cifar(
+        tmp_path / folder, {**dict(batches), test_file: [3, 1]}, label_key
+    )
+    dataset_class = getattr(mmpretrain.datasets, f'CIFAR{num_classes}')
+    for files in ('train_list', 'test_list'):
+        names = [[name, None] for name, _ in getattr(dataset_class, files)]
+        monkeypatch.setattr(dataset_class, files, names)
+
+    config = read(f'cifar{num_classes}_lt_if{factor}', tmp_path)
+    assert config.data_preprocessor.num_classes == num_classes
+    assert config.train_dataloader.dataset.imbalance_factor == factor
+    if images < factor:
+        # 200 images of 100 classes take long
+        config.train_dataloader.dataset.imbalance_factor = images
+    train = DATASETS.build(config.train_dataloader.dataset)
+    np.testing.assert_array_equal(
+        collect_class_stats(train).image_count,
+        exponential_counts(images, images, num_classes),
+    )
+    assert labels_of(config.val_dataloader) == [3, 1]
+    assert labels_of(config.test_dataloader) == [3, 1]
+    assert first_batch(config.train_dataloader).shape == (4, 3, 32, 32)
+    assert first_batch(config.test_dataloader).shape == (2, 3, 32, 32)
+
+
+@pytest.mark.parametrize(
+    ('name', 'prefix', 'num_classes', 'paths'),
+    [
+        (
+            'imagenet_lt',
+            'ImageNet_LT',
+            1000,
+            {
+                'train': 'train/n01440764/n01440764_190.JPEG',
+                'val': 'train/n01440764/n01440764_191.JPEG',
+                'test': 'val/n01440764/ILSVRC2012_val_00000293.JPEG',
+            },
+        ),
+        (
+            'places_lt',
+            'Places_LT',
+            365,
+            {
+                'train': 'data_256/a/airfield/00001.jpg',
+                'val': 'data_256/b/beach/00002.jpg',
+                'test': 'val_256/Places365_val_00000003.jpg',
+            },
+        ),
+    ],
+)
+def test_lists_of_image_files(
+    tmp_path, write_image, name, prefix, num_classes, paths
+):
+    (tmp_path / 'meta').mkdir()
+    for label, (split, path) in enumerate(paths.items()):
+        write_image(tmp_path / path)
+        lines = f'{path} {label}\n{path} {num_classes - 1}\n'
+        (tmp_path / 'meta' / f'{prefix}_{split}.txt').write_text(lines)
+    config = read(name, tmp_path)
+    assert config.data_preprocessor.num_classes == num_classes
+    for label, split in enumerate(paths):
+        loader = config[f'{split}_dataloader']
+        assert labels_of(loader) == [label, num_classes - 1]
+        assert first_batch(loader).shape == (2, 3, 224, 224)
+
+
+@pytest.mark.parametrize(
+    ('year', 'num_classes', 'path'),
+    [
+        (2017, 5089, 'train_val_images/Aves/Corvus corax/1.jpg'),
+        (2018, 8142, 'train_val2018/Aves/3021/1.jpg'),
+    ],
+)
+def test_inaturalist(tmp_path, write_image, year, num_classes, path):
+    write_image(tmp_path / path)
+    categories = [{'id': i, 'name': str(i)} for i in range(num_classes)]
+    for split, label in (('train', 17), ('val', 4)):
+        content = {
+            'images': [{'id': 1, 'file_name': path}],
+            'annotations': [{'image_id': 1, 'category_id': label}],
+            'categories': categories,
+        }
+        (tmp_path / f'{split}{year}.json').write_text(json.dumps(content))
+    config = read(f'inaturalist{year}', tmp_path)
+    assert config.data_preprocessor.num_classes == num_classes
+    train = DATASETS.build(config.train_dataloader.dataset)
+    assert len(train.metainfo['classes']) == num_classes
+    assert labels_of(config.train_dataloader) == [17]
+    assert labels_of(config.val_dataloader) == [4]
+    assert labels_of(config.test_dataloader) == [4]
+    for split in ('train', 'test'):
+        inputs = first_batch(config[f'{split}_dataloader'])
+        assert inputs.shape == (1, 3, 224, 224)
