@@ -70,13 +70,14 @@ def write_image():
 def list_dataset(tmp_path):
     """Make the config of a data set given by a list of 'path label'."""
 
-    def make(labels, **kwargs):
+    def make(labels, serialize_data=False, **kwargs):
         lines = [f'{index}.png {label}' for index, label in enumerate(labels)]
         (tmp_path / 'list.txt').write_text('\n'.join(lines))
         return dict(
             type='mmpretrain.CustomDataset',
             data_root=str(tmp_path),
             ann_file='list.txt',
+            serialize_data=serialize_data,
             **kwargs,
         )
 

@@ -35,7 +35,8 @@ def read(name, root):
         dataset = loader.dataset
         dataset = dataset.get('dataset', dataset)
         assert dataset.data_root.startswith('data/')
-        dataset.data_root = str(root)
+        # serialising runs the garbage collector, which is slow in tests
+        dataset.update(data_root=str(root), serialize_data=False)
     return config
 
 

@@ -261,8 +261,9 @@ def test_class_without_an_image_at_the_end_counts(list_dataset):
     assert len(long_tailed) == 3
 
 
-def test_pickle_and_loader_workers(list_dataset):
-    config = list_dataset(LABELS)
+@pytest.mark.parametrize('serialize_data', [True, False])
+def test_pickle_and_loader_workers(list_dataset, serialize_data):
+    config = list_dataset(LABELS, serialize_data=serialize_data)
     long_tailed = LongTailedDataset(config, imbalance_factor=10)
     copy = pickle.loads(pickle.dumps(long_tailed))
     assert kept(copy) == kept(long_tailed)
@@ -446,6 +447,6 @@ def test_multi_label_data_are_refused(tmp_path):
 
 
 def test_empty_dataset(list_dataset):
-    config = list_dataset([0, 1], indices=[], serialize_data=False)
+    config = list_dataset([0, 1], indices=[])
     with pytest.raises(ValueError, match='dataset is empty'):
         LongTailedDataset(config, imbalance_factor=1)
