@@ -1,4 +1,5 @@
 from .alpha_schedule_hook import AlphaScheduleHook
 from .class_stats_hook import ClassStatsHook
+from .classifier_edit_hook import ClassifierEditHook
 
-__all__ = ['AlphaScheduleHook', 'ClassStatsHook']
+__all__ = ['AlphaScheduleHook', 'ClassStatsHook', 'ClassifierEditHook']
