@@ -213,3 +213,25 @@ def test_inaturalist(tmp_path, write_image, year, num_classes, path):
     for split in ('train', 'test'):
         inputs = first_batch(config[f'{split}_dataloader'])
         assert inputs.shape == (1, 3, 224, 224)
+
+
+def test_folder_per_class_as_in_the_docs(tmp_path, write_image):
+    docs = Path(__file__).parents[2] / 'docs' / 'datasets.md'
+    code = next(
+        block
+        for block in docs.read_text(encoding='utf-8').split('```python\n')
+        if block.startswith('_base_')
+    ).split('```')[0]
+    root = tmp_path / 'mine'
+    code = code.replace("'../_base_/datasets", f"'{CONFIGS.as_posix()}")
+    code = code.replace("'data/mine'", repr(str(root)))
+    path = tmp_path / 'config.py'
+    path.write_text(code)
+    for image in ('train/ant/1', 'train/ant/2', 'train/bee/1', 'val/bee/1'):
+        write_image(root / f'{image}.png')
+    (root / 'val' / 'ant').mkdir()
+    config = Config.fromfile(path)
+    assert labels_of(config.train_dataloader) == [0, 0, 1]
+    assert labels_of(config.test_dataloader) == [1]
+    config.train_dataloader.update(num_workers=0, persistent_workers=False)
+    assert first_batch(config.train_dataloader).shape == (3, 3, 224, 224)
