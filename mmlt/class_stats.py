@@ -112,10 +112,9 @@ class ClassStats:
             ValueError: For another ``by``, or if instance counts are asked
                 for and not known.
         """
+        check_by(by)
         if by == 'image':
             return self.image_count
-        if by != 'instance':
-            raise ValueError(f"by must be 'image' or 'instance', got {by!r}")
         if self.instance_count is None:
             raise ValueError(
                 "by='instance': these class statistics hold image counts "
@@ -155,13 +154,8 @@ class ClassStats:
         Raises:
             ValueError: If the thresholds do not rise or are not positive.
         """
-        edges = np.asarray(thresholds)
-        if edges.ndim != 1 or np.any(np.diff(edges) <= 0) or np.any(edges < 1):
-            raise ValueError(
-                'thresholds must be positive and rise strictly, got '
-                f'{thresholds}'
-            )
-        return np.digitize(self.count(by), edges).astype(np.int64)
+        check_thresholds(thresholds)
+        return np.digitize(self.count(by), thresholds).astype(np.int64)
 
     def effective_number(self, beta: float, by: str = 'image') -> np.ndarray:
         """(C,) effective number of samples ``(1 - beta^n_k) / (1 - beta)``.
@@ -351,6 +345,26 @@ def collect_class_stats(dataset: Any) -> ClassStats:
         len(labels),
         classes,
     )
+
+
+def check_by(by: str) -> None:
+    """Raise unless ``by`` is ``'image'`` or ``'instance'``."""
+    if by not in ('image', 'instance'):
+        raise ValueError(f"by must be 'image' or 'instance', got {by!r}")
+
+
+def check_thresholds(thresholds: Sequence[int]) -> None:
+    """Raise unless ``thresholds`` are positive counts that rise."""
+    edges = np.asarray(thresholds)
+    if (
+        edges.ndim != 1
+        or edges.dtype.kind not in 'iuf'
+        or not np.all(np.diff(edges, prepend=0) > 0)
+    ):
+        raise ValueError(
+            'thresholds must be positive and rise strictly, such as '
+            f'(20, 101), got {thresholds}'
+        )
 
 
 def _class_names(dataset: Any) -> Sequence[str] | None:
