@@ -1,0 +1,233 @@
+import math
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from mmengine.hooks import Hook
+from mmengine.logging import MessageHub
+from mmengine.model import BaseModel, MMDistributedDataParallel
+from mmengine.registry import HOOKS
+from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop, Runner
+
+from mmlt.engine.hooks.alpha_schedule_hook import SCHEDULES, AlphaScheduleHook
+
+PARABOLIC = [1 - (epoch / 4) ** 2 for epoch in range(4)]
+
+
+class Toy(BaseModel):
+    """A model that remembers the alpha of every training step."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.zeros(()))
+        self.register_buffer('alpha', torch.tensor(0.5), persistent=False)
+        self.seen = []
+
+    def forward(self, inputs, mode='tensor'):
+        self.seen.append(self.alpha.item())
+        return dict(loss=self.weight * inputs.sum() * self.alpha)
+
+
+class NoAlpha(Toy):
+    def __init__(self):
+        super().__init__()
+        self.alpha = None
+
+
+class StopAfterTwoEpochs(Hook):
+    def after_train_epoch(self, runner):
+        runner.train_loop.stop_training = runner.epoch == 1
+
+
+def make_runner(work_dir, hook, model=None, train_cfg=None, **kwargs):
+    """Make a runner with two iterations an epoch and four epochs."""
+    return Runner(
+        model=model or Toy(),
+        work_dir=str(work_dir),
+        train_dataloader=dict(
+            batch_size=2,
+            dataset=[dict(inputs=torch.ones(1))] * 4,
+            sampler=dict(type='DefaultSampler', shuffle=False),
+            collate_fn=dict(type='default_collate'),
+        ),
+        train_cfg=train_cfg or dict(by_epoch=True, max_epochs=4),
+        optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.1)),
+        default_hooks=dict(logger=dict(type='LoggerHook', interval=1)),
+        custom_hooks=[dict(type='mmlt.AlphaScheduleHook', **hook)],
+        experiment_name=f'alpha{torch.randint(1 << 40, ()).item()}',
+        **kwargs,
+    )
+
+
+def mock_runner(model=None, epoch=0, iteration=0, loop=EpochBasedTrainLoop):
+    return SimpleNamespace(
+        model=Toy() if model is None else model,
+        epoch=epoch,
+        iter=iteration,
+        max_epochs=10,
+        max_iters=1000,
+        train_loop=loop.__new__(loop),
+        message_hub=MessageHub(f'hub{torch.randint(1 << 40, ()).item()}'),
+    )
+
+
+@pytest.mark.parametrize(
+    ('name', 'start', 'middle', 'end'),
+    [
+        ('parabolic', 1, 0.75, 0),
+        ('linear', 1, 0.5, 0),
+        ('cosine', 1, math.sqrt(0.5), 0),
+        ('parabolic_increment', 0, 0.25, 1),
+        ('equal', 0.5, 0.5, 0.5),
+        ('step', 1, 0, 0),
+    ],
+)
+def test_schedules_at_three_points(name, start, middle, end):
+    values = [SCHEDULES[name](progress) for progress in (0, 0.5, 1)]
+    assert values == pytest.approx([start, middle, end])
+
+
+@pytest.mark.parametrize('name', SCHEDULES)
+def test_schedules_stay_between_zero_and_one(name):
+    assert all(0 <= SCHEDULES[name](p) <= 1 for p in np.linspace(0, 1, 201))
+
+
+def test_beta_draws_are_a_function_of_seed_and_progress():
+    beta = SCHEDULES['beta']
+    progress = [epoch / 1000 for epoch in range(1000)]
+    draws = np.array([beta(p) for p in progress])
+    assert draws.tolist() == [beta(p) for p in progress]
+    assert len(set(draws)) > 990  # 0 and 1 are reached by rounding
+    assert draws.tolist() != [beta(p, seed=1) for p in progress]
+    # Beta(0.2, 0.2) has mean 1/2 and variance 1 / (4 * 1.4).
+    assert draws.mean() == pytest.approx(0.5, abs=0.05)
+    assert draws.var() == pytest.approx(1 / 5.6, rel=0.1)
+
+
+def test_step_switches_where_it_is_told():
+    step = SCHEDULES['step']
+    assert [step(p, at=0.8) for p in (0.0, 0.79, 0.8, 1.0)] == [1, 1, 0, 0]
+
+
+def test_by_epoch_and_logged(tmp_path):
+    runner = make_runner(tmp_path, dict())
+    runner.train()
+    assert runner.model.seen == pytest.approx(np.repeat(PARABOLIC, 2))
+    history, _ = runner.message_hub.get_scalar('train/alpha').data
+    assert history == pytest.approx(PARABOLIC)
+    log = next(tmp_path.rglob('*.json')).read_text()
+    assert '"alpha": 0.75' in log
+
+
+def test_by_iteration_in_an_epoch_based_loop(tmp_path):
+    runner = make_runner(tmp_path, dict(schedule='linear', by_epoch=False))
+    runner.train()
+    assert runner.model.seen == pytest.approx([1 - i / 8 for i in range(8)])
+
+
+@pytest.mark.parametrize('by_epoch', [True, False])
+def test_iteration_based_loop(tmp_path, by_epoch):
+    runner = make_runner(
+        tmp_path,
+        dict(schedule='linear', by_epoch=by_epoch),
+        train_cfg=dict(by_epoch=False, max_iters=2),
+    )
+    runner.train()
+    assert runner.model.seen == pytest.approx([1, 0.5])
+
+
+def test_t_max_of_the_authors_code():
+    hook = AlphaScheduleHook(t_max=20)
+    runner = mock_runner(epoch=9)
+    hook.before_train(runner)
+    hook.before_train_epoch(runner)
+    assert runner.model.alpha.item() == pytest.approx(1 - (9 / 20) ** 2)
+
+
+@pytest.mark.parametrize('schedule', ['parabolic', 'beta'])
+def test_resumed_run_sees_the_same_alpha(tmp_path, schedule):
+    whole = make_runner(tmp_path / 'whole', dict(schedule=schedule))
+    whole.train()
+
+    part = make_runner(tmp_path / 'part', dict(schedule=schedule))
+    part.register_hook(StopAfterTwoEpochs())
+    part.train()
+    resumed = make_runner(
+        tmp_path / 'part',
+        dict(schedule=schedule),
+        load_from=str(tmp_path / 'part' / 'epoch_2.pth'),
+        resume=True,
+    )
+    resumed.train()
+    assert part.model.seen + resumed.model.seen == whole.model.seen
+    assert len(part.model.seen) == 4
+    data = [
+        runner.message_hub.get_scalar('train/alpha').data[0]
+        for runner in (whole, resumed)
+    ]
+    np.testing.assert_array_equal(*data)
+
+
+def wrap_ddp(model, tmp_path):
+    torch.distributed.init_process_group(
+        'gloo', f'file://{tmp_path}/store', rank=0, world_size=1
+    )
+    return MMDistributedDataParallel(model)
+
+
+@pytest.mark.parametrize('wrapper', ['plain', 'compile', 'ddp', 'both'])
+def test_finds_the_buffer_behind_wrappers(tmp_path, wrapper):
+    model = wrapped = Toy()
+    buffer = model.alpha
+    try:
+        if wrapper in ('ddp', 'both'):
+            wrapped = wrap_ddp(model, tmp_path)
+        if wrapper in ('compile', 'both'):
+            wrapped = torch.compile(wrapped)
+        hook = AlphaScheduleHook('linear')
+        hook.before_train_epoch(mock_runner(wrapped, epoch=3))
+    finally:
+        if torch.distributed.is_initialized():
+            torch.distributed.destroy_process_group()
+    assert model.alpha is buffer
+    assert buffer.item() == pytest.approx(0.7)
+
+
+def test_model_without_alpha_stops_before_training(tmp_path):
+    runner = make_runner(tmp_path, dict(), model=NoAlpha())
+    with pytest.raises(TypeError, match='NoAlpha has none'):
+        runner.train()
+
+
+@pytest.mark.parametrize(
+    ('by_epoch', 'loop', 'last'),
+    [
+        (True, EpochBasedTrainLoop, 9),
+        (False, EpochBasedTrainLoop, 999),
+        (True, IterBasedTrainLoop, 999),
+    ],
+)
+def test_t_max_must_reach_the_end(by_epoch, loop, last):
+    runner = mock_runner(loop=loop)
+    AlphaScheduleHook(t_max=last, by_epoch=by_epoch).before_train(runner)
+    hook = AlphaScheduleHook(t_max=last - 1, by_epoch=by_epoch)
+    with pytest.raises(ValueError, match=f'use at least {last}'):
+        hook.before_train(runner)
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        (dict(schedule='parabola'), "one of .*'linear'.* got 'parabola'"),
+        (dict(t_max=0), 't_max=0'),
+        (dict(t_max=-5), 't_max=-5'),
+        (dict(t_max=float('nan')), 't_max=nan'),
+        (dict(schedule='linear', schedule_args=dict(at=0.5)), 'at'),
+        (dict(schedule='step', schedule_args=dict(at=1.5)), 'at must be in'),
+        (dict(schedule='beta', schedule_args=dict(a=-1)), 'a'),
+    ],
+)
+def test_bad_arguments(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        HOOKS.build(dict(type='mmlt.AlphaScheduleHook', **arguments))
