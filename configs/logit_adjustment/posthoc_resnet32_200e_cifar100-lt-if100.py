@@ -1,0 +1,9 @@
+_base_ = '../baselines/ce_resnet32_200e_cifar100-lt-if100.py'
+
+custom_hooks = [
+    dict(type='mmlt.ClassStatsHook'),
+    dict(
+        type='mmlt.ClassifierEditHook',
+        edits=[dict(type='mmlt.LogitAdjustment', tau=1.0)],
+    ),
+]

@@ -1,0 +1,60 @@
+"""The figure that shows the tail: training counts under accuracies."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from mmlt.class_stats import ClassStats
+
+
+def draw_per_class_accuracy(
+    stats: ClassStats,
+    accuracies: dict[str, np.ndarray],
+    path: str | Path,
+    by: str = 'image',
+) -> None:
+    """Draw class frequencies and the per-class accuracy of some runs.
+
+    Classes are sorted by frequency, the most frequent first.
+
+    Args:
+        stats (ClassStats): Statistics of the training set, C classes.
+        accuracies (dict[str, np.ndarray]): For each run, (C,) accuracies in
+            percent; NaN leaves a gap.
+        path (str | Path): The image file to write.
+        by (str): ``'image'`` or ``'instance'`` counts.
+
+    Raises:
+        ValueError: If a run has not one accuracy for each class.
+    """
+    for name, values in accuracies.items():
+        if len(values) != stats.num_classes:
+            raise ValueError(
+                f'accuracies[{name!r}] has {len(values)} entries, but there '
+                f'are {stats.num_classes} classes'
+            )
+    count = stats.count(by)
+    order = np.argsort(-count, kind='stable')
+    position = np.arange(stats.num_classes)
+    figure = Figure(figsize=(7.5, 4.2), layout='constrained')
+    frequency = figure.add_subplot()
+    frequency.bar(position, count[order], color='0.85', width=0.8)
+    frequency.set_yscale('log')
+    frequency.set_ylabel(f'training {by}s')
+    accuracy = frequency.twinx()
+    for (name, values), marker in zip(
+        accuracies.items(), 'osD^v<>ph*' * len(accuracies), strict=False
+    ):
+        accuracy.plot(position, values[order], marker=marker, label=name)
+    accuracy.set_ylabel('accuracy of the class (%)')
+    accuracy.set_ylim(0, 100)
+    accuracy.legend(loc='lower left')
+    if stats.classes is not None and stats.num_classes <= 30:
+        names = [stats.classes[k] for k in order]
+        frequency.set_xticks(position, names, rotation=30, ha='right')
+    else:
+        frequency.set_xlabel('class, by falling frequency')
+    figure.savefig(path, dpi=150)
