@@ -1,5 +1,8 @@
 """The only file that knows the versions of the stack below mmlt."""
 
+from collections.abc import Callable
+from pickle import UnpicklingError
+
 import numpy as np
 import torch
 from mmengine.config import utils as config_utils
@@ -36,5 +39,14 @@ def _allow_checkpoint_globals() -> None:
             np.ndarray,
             np.dtype,
             *(type(np.dtype(number)) for number in number_types),
+            # Under this name the buffers refer to their methods.
+            (_statistics_method, 'builtins.getattr'),
         ]
     )
+
+
+def _statistics_method(owner: type, name: str) -> Callable:
+    """``getattr``, for what a ``HistoryBuffer`` holds and nothing else."""
+    if owner is not HistoryBuffer or name.startswith('_'):
+        raise UnpicklingError(f'refused to load the attribute {name!r}')
+    return getattr(owner, name)
