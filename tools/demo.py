@@ -55,19 +55,13 @@ def run(command: list[str], log: Path) -> None:
 def train_and_test(config: str, seed: int, folder: Path) -> Path:
     """Returns the file with the logits of the test set."""
     folder.mkdir(parents=True, exist_ok=True)
-    common = ['--work-dir', str(folder)]
-    run(
-        ['train', 'mmlt', config, *common]
-        + ['--cfg-options', f'randomness.seed={seed}'],
-        folder / 'train.log',
-    )
-    checkpoint = Path((folder / 'last_checkpoint').read_text().strip())
+    common = ['mmlt', config, '--work-dir', str(folder)]
+    options = ['--cfg-options', f'randomness.seed={seed}']
+    run(['train', *common, *options], folder / 'train.log')
+    checkpoint = (folder / 'last_checkpoint').read_text().strip()
     logits = folder / 'test_logits.pt'
-    run(
-        ['test', 'mmlt', config, '--checkpoint', str(checkpoint), *common]
-        + ['--dump-logits', str(logits)],
-        folder / 'test.log',
-    )
+    options = ['--checkpoint', checkpoint, '--dump-logits', str(logits)]
+    run(['test', *common, *options], folder / 'test.log')
     return logits
 
 
