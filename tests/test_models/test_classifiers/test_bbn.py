@@ -4,13 +4,13 @@ import sys
 
 import pytest
 import torch
-import torch.nn.functional as F  # noqa: N812
 from mmengine.config import Config
 from mmengine.model import MMDistributedDataParallel
 from mmengine.runner import Runner
 from mmpretrain.apis import FeatureExtractor, ImageClassificationInferencer
 from mmpretrain.registry import MODELS
 from mmpretrain.structures import DataSample
+from torch import nn
 from torch._dynamo.testing import CompileCounter
 from torch.func import functional_call
 from torch.utils.data import Dataset
@@ -34,7 +34,7 @@ def build(norm_cfg=None, **head):
     config['head'].update(head)
     torch.manual_seed(0)
     model = MODELS.build(config)
-    torch.nn.init.normal_(model.head.fc.weight)
+    nn.init.normal_(model.head.fc.weight)
     return model
 
 
@@ -89,7 +89,7 @@ def test_one_step_against_single_samples(norm_cfg, alpha):
         f_r = feature(inputs[BATCH + i], 'rebalancing')
         features.append(torch.stack([f_c, f_r]))
         z = 2 * (alpha * w_c @ f_c + (1 - alpha) * w_r @ f_r)
-        log_p = F.log_softmax(z + leaves['head.fc.bias'], dim=0)
+        log_p = nn.functional.log_softmax(z + leaves['head.fc.bias'], dim=0)
         y_c, y_r = samples[i].gt_label, samples[BATCH + i].gt_label
         expected = expected - alpha * log_p[y_c] - (1 - alpha) * log_p[y_r]
     expected = expected.squeeze() / BATCH
@@ -246,7 +246,7 @@ def test_inferencer_and_feature_extractor():
     model._config = Config(
         dict(test_dataloader=dict(dataset=dict(pipeline=pipeline)))
     )
-    model.backbone.trunk.conv1 = torch.nn.Conv2d(3, 4, 3, 1, 1, bias=False)
+    model.backbone.trunk.conv1 = nn.Conv2d(3, 4, 3, 1, 1, bias=False)
     images = [torch.rand(8, 8, 3).mul(255).byte().numpy() for _ in range(3)]
     inputs = torch.stack([torch.from_numpy(i) for i in images])
     inputs = inputs.permute(0, 3, 1, 2).float()

@@ -1,8 +1,8 @@
 import pytest
 import torch
-import torch.nn.functional as F  # noqa: N812
 from mmpretrain.registry import MODELS
 from mmpretrain.structures import DataSample
+from torch import nn
 from torch._dynamo.testing import CompileCounter
 
 from mmlt.models import BBNHead
@@ -92,7 +92,7 @@ def test_soft_targets_equal_hard_ones():
         NUM_CLASSES, WIDTH, loss=dict(type='CrossEntropyLoss', use_soft=True)
     ).double()
     feats, labels = make_feats()
-    scores = F.one_hot(labels, NUM_CLASSES).double()
+    scores = nn.functional.one_hot(labels, NUM_CLASSES).double()
     soft = [DataSample().set_gt_score(score) for score in scores]
     alpha = torch.tensor(0.6, dtype=torch.float64)
     loss = head.loss(feats.unbind(), soft, alpha)['loss']
@@ -113,7 +113,7 @@ def test_other_losses_plug_in():
     feats, labels = make_feats()
     pair = feats.unbind()
     loss = head.loss(pair, make_samples(labels), torch.tensor(1.0))['loss']
-    expected = 3 * F.cross_entropy(
+    expected = 3 * nn.functional.cross_entropy(
         head(pair, 1.0), labels[:BATCH], label_smoothing=0.1
     )
     torch.testing.assert_close(loss, expected)
