@@ -22,10 +22,11 @@ CONFIGS = sorted(
 def shrink(model: ConfigDict) -> None:
     """The same model with fewer weights, where a config names the depth."""
     for part in (model.backbone, model.backbone.get('backbone')):
-        if part is not None and part.get('depth') in (50, 101, 152):
+        if part is not None and part.get('depth') == 50:
             part.base_channels = 8
             part.stem_channels = 8
-            model.head.in_channels = 8 * 4 * 8
+            # Four stages double the width, bottlenecks end four times wider.
+            model.head.in_channels = 8 * 2**3 * 4
     if model.head.num_classes > 1000:
         model.head.num_classes = 12
 
@@ -53,8 +54,10 @@ def test_config_does_one_step(config):
         model = MODELS.build(
             {**cfg.model, 'data_preprocessor': cfg.data_preprocessor}
         )
-        for hook in cfg.custom_hooks:
-            HOOKS.build(hook)
+        hooks = [*cfg.default_hooks.values(), *cfg.get('custom_hooks', [])]
+        for hook in hooks:
+            if hook.type.startswith('mmlt.'):
+                HOOKS.build(hook)
         for evaluator in (cfg.val_evaluator, cfg.test_evaluator):
             METRICS.build(evaluator)
     stats = ClassStats.single_label([5] * num_classes)

@@ -1,9 +1,8 @@
 _base_ = '../baselines/ce_resnet32_200e_cifar100-lt-if100.py'
 
-custom_hooks = [
-    dict(type='mmlt.ClassStatsHook'),
-    dict(
+default_hooks = dict(
+    classifier_edit=dict(
         type='mmlt.ClassifierEditHook',
         edits=[dict(type='mmlt.LogitAdjustment', tau=1.0)],
-    ),
-]
+    )
+)

@@ -1,9 +1,8 @@
 _base_ = '../baselines/ce_resnet14-small_5e_fashion-mnist-lt-if100.py'
 
-custom_hooks = [
-    dict(type='mmlt.ClassStatsHook'),
-    dict(
+default_hooks = dict(
+    classifier_edit=dict(
         type='mmlt.ClassifierEditHook',
         edits=[dict(type='mmlt.TauNorm', tau=1.0)],
-    ),
-]
+    )
+)

@@ -1,3 +1,4 @@
 _base_ = 'mmpretrain::_base_/default_runtime.py'
 
-custom_hooks = [dict(type='mmlt.ClassStatsHook')]
+# In `default_hooks`, so that a child adds or changes a hook in one line.
+default_hooks = dict(class_stats=dict(type='mmlt.ClassStatsHook'))

@@ -1,0 +1,14 @@
+_base_ = '../baselines/ce_resnet14-small_12e_fashion-mnist-lt-if100.py'
+
+model = dict(
+    type='mmlt.BBNClassifier',
+    backbone=dict(
+        _delete_=True,
+        type='mmlt.BilateralBackbone',
+        backbone={{_base_.model.backbone}},
+    ),
+    head=dict(type='mmlt.BBNHead'),
+)
+# batch_size counts the images of each sampler: 128 uniform + 128 reversed.
+train_dataloader = dict(batch_sampler=dict(type='mmlt.BilateralBatchSampler'))
+default_hooks = dict(alpha=dict(type='mmlt.AlphaScheduleHook'))

@@ -1,0 +1,5 @@
+_base_ = '../baselines/ce_resnet50_90e_inaturalist2017.py'
+
+model = dict(
+    head=dict(loss=dict(_delete_=True, type='mmlt.LogitAdjustedLoss'))
+)
