@@ -119,6 +119,28 @@ def test_other_losses_plug_in():
     torch.testing.assert_close(loss, expected)
 
 
+def test_logit_adjusted_loss_plugs_in():
+    counts = [100, 50, 20, 5, 1]
+    head = BBNHead(
+        NUM_CLASSES,
+        WIDTH,
+        loss=dict(
+            type='mmlt.LogitAdjustedLoss',
+            class_stats=dict(image_count=counts, num_images=sum(counts)),
+        ),
+    ).double()
+    feats, labels = make_feats()
+    pair, alpha = feats.unbind(), 0.25
+    loss = head.loss(pair, make_samples(labels), torch.tensor(alpha))['loss']
+    adjusted = head(pair, alpha) + torch.tensor(counts).double().log()
+    of_c, of_r = (
+        nn.functional.cross_entropy(adjusted, y) for y in labels.split(BATCH)
+    )
+    torch.testing.assert_close(
+        loss, alpha * of_c + (1 - alpha) * of_r, rtol=1e-6, atol=1e-6
+    )
+
+
 def test_large_logits_and_half_precision_stay_finite():
     feats, labels = make_feats(torch.float32)
     head = BBNHead(NUM_CLASSES, WIDTH)
