@@ -1,0 +1,73 @@
+"""Test a checkpoint of a config's model."""
+
+import argparse
+import os
+
+from mmengine.config import DictAction
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('config', help='config file')
+    parser.add_argument('checkpoint', help='checkpoint file')
+    parser.add_argument(
+        '--work-dir', help='folder for logs, default: ./work_dirs/{config '
+        'name}'
+    )  # fmt: skip
+    parser.add_argument('--out', help='write the predictions to this .pkl')
+    parser.add_argument(
+        '--dump-logits', metavar='FILE', help='write logits and labels to '
+        'this file, see mmlt.DumpLogits'
+    )  # fmt: skip
+    parser.add_argument(
+        '--split', help='what --dump-logits calls the data, default: the '
+        "data set's own split, else test"
+    )  # fmt: skip
+    parser.add_argument(
+        '--cfg-options', nargs='+', action=DictAction, help='change the '
+        'config: key=value, key="[a,b]", nested.key=value'
+    )  # fmt: skip
+    parser.add_argument(
+        '--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'],
+        default='none', help='what starts the processes'
+    )  # fmt: skip
+    # torch.distributed.launch passes either form.
+    parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
+    args = parser.parse_args()
+    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    return args
+
+
+def split_of(dataset: dict) -> str:
+    """Name of the split that a data set reads, below its wrappers."""
+    while 'dataset' in dataset:
+        dataset = dataset['dataset']
+    return dataset.get('split') or 'test'
+
+
+def main() -> None:
+    args = parse_args()
+    # Not before: mim calls this script for its help first.
+    from mmlt.engine.launch import build_runner, load_config
+
+    cfg = load_config(
+        args.config, args.cfg_options, args.work_dir, args.launcher
+    )
+    cfg.load_from = args.checkpoint
+    evaluator = cfg.test_evaluator
+    metrics = [evaluator] if isinstance(evaluator, dict) else list(evaluator)
+    if args.out is not None:
+        metrics.append(dict(type='DumpResults', out_file_path=args.out))
+    if args.dump_logits is not None:
+        split = args.split or split_of(cfg.test_dataloader.dataset)
+        metrics.append(
+            dict(
+                type='mmlt.DumpLogits', out_file=args.dump_logits, split=split
+            )
+        )
+    cfg.test_evaluator = metrics
+    build_runner(cfg).test()
+
+
+if __name__ == '__main__':
+    main()
