@@ -1,0 +1,14 @@
+from .bilateral import BilateralBatchSampler
+from .class_frequency import ClassFrequencySampler, ReversedSampler
+from .deferred import DeferredSampler
+from .progressive import ProgressiveSampler
+from .shared_stream import SharedStreamSampler
+
+__all__ = [
+    'BilateralBatchSampler',
+    'ClassFrequencySampler',
+    'DeferredSampler',
+    'ProgressiveSampler',
+    'ReversedSampler',
+    'SharedStreamSampler',
+]

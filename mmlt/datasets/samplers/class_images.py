@@ -1,0 +1,54 @@
+"""The images of each class, to draw from. C classes, N images, P pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Sized
+
+import numpy as np
+
+from mmlt.image_labels import collect_labels
+
+
+class ClassImages:
+    """The images of a data set, sorted by class.
+
+    An image stands there once for each class that it has a label of, however
+    many instances of the class it holds.
+
+    Args:
+        dataset (Sized): As in :func:`mmlt.image_labels.collect_labels`.
+
+    Attributes:
+        counts (np.ndarray): (C,) int64 images of each class, possibly 0. C is
+            the largest label + 1.
+
+    Raises:
+        TypeError, ValueError: If the data set has no labels.
+    """
+
+    def __init__(self, dataset: Sized) -> None:
+        images, classes = collect_labels(dataset).unique()
+        if not classes.size:
+            raise ValueError(
+                f'dataset: none of the {len(dataset)} images of '
+                f'{type(dataset).__name__} has a label, so there is no class '
+                'to draw; use the annotated training split'
+            )
+        self.counts = np.bincount(classes)
+        self._images = images[np.argsort(classes, kind='stable')]
+        self._starts = np.cumsum(self.counts) - self.counts
+
+    def pick(
+        self, classes: np.ndarray, rng: np.random.Generator
+    ) -> np.ndarray:
+        """Pick a uniformly random image of each class, independently.
+
+        Args:
+            classes (np.ndarray): (M,) classes that have images.
+            rng (np.random.Generator): Source of randomness.
+
+        Returns:
+            np.ndarray: (M,) int64 positions in the data set.
+        """
+        rank = rng.integers(self.counts[classes])
+        return self._images[self._starts[classes] + rank]
