@@ -7,7 +7,7 @@ model = dict(
         type='mmlt.BilateralBackbone',
         backbone={{_base_.model.backbone}},
     ),
-    head=dict(type='mmlt.BBNHead'),
+    head=dict(type='mmlt.BBNHead', cal_acc=True),
 )
 # batch_size counts the images of each sampler: 128 uniform + 128 reversed.
 train_dataloader = dict(batch_sampler=dict(type='mmlt.BilateralBatchSampler'))
