@@ -253,29 +253,25 @@ def test_scripts_explain_themselves(tmp_path, script):
     assert f'tools/{script} ' in text
 
 
-def test_slurm_scripts_call_srun(folder):
-    srun = folder / 'bin' / 'srun'
-    srun.parent.mkdir()
+@pytest.mark.parametrize('tool', ['train', 'test'])
+def test_slurm_scripts_call_srun(tmp_path, tool):
+    srun = tmp_path / 'srun'
     srun.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
     srun.chmod(0o755)
-    path = f'{srun.parent}{os.pathsep}{os.environ["PATH"]}'
-    train, test = (
-        run(
-            folder,
-            *('env', f'PATH={path}', 'GPUS=4', 'GPUS_PER_NODE=2'),
-            *('SRUN_ARGS=--qos low', TOOLS / f'slurm_{name}.sh', 'part'),
-            *('job', 'a b.py', 'place', '--cfg-options', 'x=1'),
-        ).splitlines()
-        for name in ('train', 'test')
-    )
-    for lines in (train, test):
-        assert lines[:5] == [
-            '--partition=part', '--job-name=job', '--gres=gpu:2',
-            '--ntasks=4', '--ntasks-per-node=2',
-        ]  # fmt: skip
-        assert 'low' in lines
-        assert lines[-2:] == ['--cfg-options', 'x=1']
-    assert train[-7:-2] == [
-        'a b.py', '--work-dir', 'place', '--launcher', 'slurm',
+    path = f'{tmp_path}{os.pathsep}{os.environ["PATH"]}'
+    checkpoint = ['a b.pth'] if tool == 'test' else []
+    lines = run(
+        tmp_path,
+        *('env', f'PATH={path}', 'GPUS=4', 'GPUS_PER_NODE=2'),
+        *('SRUN_ARGS=--qos low', TOOLS / f'slurm_{tool}.sh', 'part', 'job'),
+        *('a b.py', *checkpoint, '--cfg-options', 'x=1'),
+    ).splitlines()
+    assert lines[:5] == [
+        '--partition=part', '--job-name=job', '--gres=gpu:2',
+        '--ntasks=4', '--ntasks-per-node=2',
     ]  # fmt: skip
-    assert test[-6:-2] == ['a b.py', 'place', '--launcher', 'slurm']
+    script = lines.index(f'{TOOLS}/{tool}.py')
+    assert lines[script - 4 : script] == ['--qos', 'low', 'python', '-u']
+    assert lines[script + 1 :] == [
+        'a b.py', *checkpoint, '--launcher', 'slurm', '--cfg-options', 'x=1',
+    ]  # fmt: skip
