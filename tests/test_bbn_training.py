@@ -18,7 +18,7 @@ EPOCHS = 3
 class GreySquares(BaseDataset):
     """Images of 8 x 8 whose brightness is the class; 12 and 3 and 1 images."""
 
-    METAINFO = {'classes': ('dark', 'grey', 'light')}
+    METAINFO = dict(classes=('dark', 'grey', 'light'))  # noqa: RUF012
 
     def load_data_list(self):
         labels = np.repeat([0, 1, 2], [12, 3, 1])

@@ -23,6 +23,7 @@ train_dataloader = dict(
     persistent_workers=True,
     collate_fn=dict(type='default_collate'),
     dataset=dict(
+        _scope_='mmpretrain',
         type='mmlt.LongTailedDataset',
         imbalance_factor=100,
         dataset=dict(
@@ -43,6 +44,7 @@ val_dataloader = dict(
     persistent_workers=True,
     collate_fn=dict(type='default_collate'),
     dataset=dict(
+        _scope_='mmpretrain',
         type=dataset_type,
         data_root=data_root,
         split='test',

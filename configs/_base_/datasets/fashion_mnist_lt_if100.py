@@ -22,6 +22,7 @@ train_dataloader = dict(
     persistent_workers=True,
     collate_fn=dict(type='default_collate'),
     dataset=dict(
+        _scope_='mmpretrain',
         type='mmlt.LongTailedDataset',
         imbalance_factor=100,
         dataset=dict(
@@ -42,6 +43,7 @@ val_dataloader = dict(
     persistent_workers=True,
     collate_fn=dict(type='default_collate'),
     dataset=dict(
+        _scope_='mmpretrain',
         type=dataset_type,
         data_root=data_root,
         split='test',

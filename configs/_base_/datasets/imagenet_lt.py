@@ -40,6 +40,7 @@ loader = dict(
 train_dataloader = dict(
     **loader,
     dataset=dict(
+        _scope_='mmpretrain',
         type=dataset_type,
         data_root=data_root,
         ann_file='meta/ImageNet_LT_train.txt',
@@ -52,6 +53,7 @@ train_dataloader = dict(
 val_dataloader = dict(
     **loader,
     dataset=dict(
+        _scope_='mmpretrain',
         type=dataset_type,
         data_root=data_root,
         ann_file='meta/ImageNet_LT_val.txt',
@@ -65,6 +67,7 @@ val_evaluator = dict(type='mmlt.ShotAccuracy', topk=(1, 5))
 test_dataloader = dict(
     **loader,
     dataset=dict(
+        _scope_='mmpretrain',
         type=dataset_type,
         data_root=data_root,
         ann_file='meta/ImageNet_LT_test.txt',

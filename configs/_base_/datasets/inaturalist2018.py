@@ -32,6 +32,7 @@ loader = dict(
 train_dataloader = dict(
     **loader,
     dataset=dict(
+        _scope_='mmpretrain',
         type=dataset_type,
         data_root=data_root,
         ann_file='train2018.json',
@@ -46,6 +47,7 @@ train_dataloader = dict(
 val_dataloader = dict(
     **loader,
     dataset=dict(
+        _scope_='mmpretrain',
         type=dataset_type,
         data_root=data_root,
         ann_file='val2018.json',
