@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 from mmengine.config import Config
+from mmengine.registry import MODELS, DefaultScope
 from packaging.requirements import Requirement
 
 import mmlt
@@ -104,9 +105,12 @@ def test_configs_inherit_from_mmlt(tmp_path):
     child.write_text(
         f"_base_ = [__import__('mmlt') and 'mmlt::{base}']\nnew = 1\n"
     )
-    cfg = Config.fromfile(child)
-    assert cfg.pop('new') == 1
-    assert cfg.to_dict() == Config.fromfile(path).to_dict()
+    cfg, parent = Config.fromfile(child), Config.fromfile(path)
+    assert cfg.new == 1
+    assert cfg.train_cfg == parent.train_cfg
+    with DefaultScope.overwrite_default_scope(cfg.default_scope):
+        model, same = MODELS.build(cfg.model), MODELS.build(parent.model)
+    assert repr(model) == repr(same)
 
 
 @needs_wheel

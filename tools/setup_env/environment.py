@@ -45,7 +45,11 @@ def last_sign(log):
         return '{} of {} files compiled'.format(*steps[-1])
     words = 'Collecting|Downloading|Building|Preparing|Installing'
     lines = re.findall(rf'^\s*((?:{words}) .*)$', log, re.MULTILINE)
-    return lines[-1][:60] if lines else 'working'
+    if not lines:
+        return 'working'
+    if lines[-1].startswith('Installing collected packages'):
+        return f'Installing {lines[-1].count(",") + 1} packages'
+    return lines[-1][:60]
 
 
 class Environment:
