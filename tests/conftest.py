@@ -3,6 +3,8 @@
 import gzip
 import os
 import struct
+from datetime import timedelta
+from multiprocessing import get_context
 
 import numpy as np
 import pytest
@@ -42,3 +44,52 @@ def _write_idx(folder, split, labels, packed=False):
 @pytest.fixture(scope='session')
 def write_idx():
     return _write_idx
+
+
+@pytest.fixture
+def on_two_ranks(tmp_path):
+    """Call ``function(rank, *args)`` in two processes of one gloo group.
+
+    Returns what they return, or with ``fails=True`` what they raise.
+    """
+
+    def work(rank, function, args, queue):
+        torch.distributed.init_process_group(
+            'gloo',
+            f'file://{tmp_path}/rendezvous',
+            rank=rank,
+            world_size=2,
+            timeout=timedelta(seconds=60),
+        )
+        os.environ.update(RANK=str(rank), LOCAL_RANK='0', WORLD_SIZE='2')
+        try:
+            queue.put((rank, function(rank, *args), None))
+        except Exception as error:
+            queue.put((rank, None, f'{type(error).__name__}: {error}'))
+        torch.distributed.destroy_process_group()
+
+    def run(function, *args, fails=False):
+        context = get_context('fork')
+        queue = context.Queue()
+        processes = [
+            context.Process(target=work, args=(rank, function, args, queue))
+            for rank in range(2)
+        ]
+        for process in processes:
+            process.start()
+        try:
+            outcomes = sorted(
+                (queue.get(timeout=120) for _ in processes),
+                key=lambda outcome: outcome[0],
+            )
+        finally:
+            for process in processes:
+                process.join(timeout=10)
+                process.kill()
+        _, results, errors = zip(*outcomes, strict=True)
+        if fails:
+            return errors
+        assert errors == (None, None)
+        return results
+
+    return run
