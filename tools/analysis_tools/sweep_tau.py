@@ -29,9 +29,9 @@ from mmlt.checkpoint import load_tensors, stats_of_checkpoint
 from mmlt.class_stats import ClassStats
 
 HOLD_OUT = (
-    'hold out a part of the training data: train on '
-    "dict(type='KFoldDataset', dataset=<training set>, num_splits=10, fold=0, "
-    'seed=0), and write the logits of the same with test_mode=True'
+    "hold out a part of the training data: wrap it in dict(type='KFoldDataset'"
+    ', num_splits=10, fold=0, seed=0, dataset=...) for training, and write '
+    'the logits of the same with test_mode=True (see docs/posthoc.md)'
 )
 
 
