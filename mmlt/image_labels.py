@@ -157,8 +157,8 @@ def _labels_of(info: dict, dataset: Any, index: int) -> list[int]:
             for instance in info['instances']
             if not instance.get('ignore_flag', 0)
         ]
-    if 'gt_label' in info:
-        label = info['gt_label']
+    label = info.get('gt_label')
+    if label is not None:
         return [label] if np.ndim(label) == 0 else list(label)
     raise ValueError(
         f'dataset: image {index} of {type(dataset).__name__} has neither '
