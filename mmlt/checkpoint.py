@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from pathlib import Path
 
 import torch
@@ -28,7 +27,7 @@ def load_tensors(path: str | Path, name: str = 'checkpoint') -> dict:
     compat.apply()
     try:
         content = torch.load(path, map_location='cpu', weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+    except Exception as error:  # damaged files raise whatever comes first
         raise ValueError(
             f'{name}: {str(path)!r} cannot be read: {error}'
         ) from error
