@@ -5,21 +5,27 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from mmengine.config import Config
-from mmengine.registry import DATASETS, METRICS, MODELS, DefaultScope
+from mmengine.registry import METRICS, MODELS, DefaultScope
+from mmengine.runner import Runner
 from PIL import Image
 
 import mmlt  # noqa: F401
 from mmlt.class_stats import collect_class_stats
+from mmlt.engine.launch import load_config
 
 README = Path(__file__).parent.parent / 'README.md'
 BLOCKS = re.findall(r'```python\n(.*?)```', README.read_text(), re.DOTALL)
+SINGLE_PROCESS = {
+    f'{stage}_dataloader.{key}': value
+    for stage in ('train', 'test')
+    for key, value in (('num_workers', 0), ('persistent_workers', False))
+}
 
 
 def load(block, folder):
     path = folder / 'my_config.py'
     path.write_text(block)
-    return Config.fromfile(path)
+    return load_config(str(path))
 
 
 def test_all_configs_are_found():
@@ -47,11 +53,12 @@ def test_folder_per_class(tmp_path, monkeypatch):
                 Image.fromarray(image).save(folder / f'{i}.png')
     monkeypatch.chdir(tmp_path)
     cfg = load(block, tmp_path)
+    cfg.merge_from_dict(SINGLE_PROCESS)
     with DefaultScope.overwrite_default_scope(cfg.default_scope):
-        train = DATASETS.build(cfg.train_dataloader.dataset)
-        test = DATASETS.build(cfg.test_dataloader.dataset)
-    stats = collect_class_stats(train)
+        train = Runner.build_dataloader(cfg.train_dataloader, seed=0)
+        test = Runner.build_dataloader(cfg.test_dataloader, seed=0)
+    stats = collect_class_stats(train.dataset)
     assert stats.image_count.tolist() == list(counts)
     assert stats.classes[0] == 'class_00'
-    assert train[0]['inputs'].shape == (3, 224, 224)
-    assert len(test) == sum(counts)
+    assert next(iter(train))['inputs'].shape == (78, 3, 224, 224)
+    assert len(test.dataset) == sum(counts)

@@ -20,7 +20,6 @@ train_dataloader = dict(
     batch_size=128,
     num_workers=2,
     persistent_workers=True,
-    collate_fn=dict(type='default_collate'),
     dataset=dict(
         _scope_='mmpretrain',
         type='mmlt.LongTailedDataset',
@@ -41,7 +40,6 @@ val_dataloader = dict(
     batch_size=256,
     num_workers=2,
     persistent_workers=True,
-    collate_fn=dict(type='default_collate'),
     dataset=dict(
         _scope_='mmpretrain',
         type=dataset_type,

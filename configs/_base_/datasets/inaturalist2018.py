@@ -27,7 +27,6 @@ loader = dict(
     num_workers=5,
     persistent_workers=True,
     pin_memory=True,
-    collate_fn=dict(type='default_collate'),
 )
 train_dataloader = dict(
     **loader,
