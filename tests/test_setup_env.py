@@ -150,6 +150,16 @@ def test_pip_fails(tmp_path, capsys, environment, checks, printed, cure):
     assert printed in capsys.readouterr().err
 
 
+def test_pip_is_killed(tmp_path, capsys, environment, checks):
+    program(tmp_path / 'bin' / 'python', 'kill -9 $$')
+    env = environment.Environment(tmp_path, 'openmmlab')
+    with pytest.raises(
+        checks.SetupError, match='Installing x failed: see above'
+    ):
+        env.pip('Installing x', 'install', 'x')
+    assert 'ended from outside, by signal 9' in capsys.readouterr().err
+
+
 def test_pip_shows_progress(tmp_path, capsys, monkeypatch, environment):
     monkeypatch.setattr(environment, 'PROGRESS_SECONDS', 0.3)
     script = 'echo Collecting y; echo "[3/77] c++"; sleep 1'
