@@ -15,7 +15,7 @@ from mmengine.device import get_device
 import mmlt
 from mmlt.engine import launch
 
-TOOLS = Path(__file__).parent.parent / 'tools'
+TOOLS = Path(__file__).parents[2] / 'tools'
 CONFIG = (
     Path(mmlt.__file__).parent
     / '.mim/configs/logit_adjustment'
