@@ -138,7 +138,9 @@ def _read_labels(dataset: Any) -> ImageLabels:
 
 def _annotations(dataset: Any) -> Iterator[dict]:
     """The annotation of each image, to be read only."""
-    if type(dataset).get_data_info is not BaseDataset.get_data_info:
+    # MMEngine's slice of a data set (`num_batch_per_epoch`) passes it on.
+    reader = getattr(type(dataset), 'get_data_info', None)
+    if reader is not BaseDataset.get_data_info:
         yield from map(dataset.get_data_info, range(len(dataset)))
     elif dataset.serialize_data:
         content, start = memoryview(dataset.data_bytes), 0

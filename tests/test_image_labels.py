@@ -12,6 +12,7 @@ from mmdet.datasets import (
 )
 from mmengine.dataset import BaseDataset, ClassBalancedDataset
 from mmengine.registry import DATASETS
+from mmengine.runner import Runner
 from mmpretrain.datasets import VOC, CustomDataset
 from numpy.testing import assert_array_equal
 from torch.utils.data import Subset
@@ -143,6 +144,19 @@ def test_part_of_a_base_dataset(serialize_data):
     )
     assert collected(dataset) == [[1], [2]]
     assert collected(dataset.get_subset([1])) == [[2]]
+
+
+def test_slice_of_a_data_set():
+    """MMEngine slices the data set for ``num_batch_per_epoch``."""
+    loader = Runner.build_dataloader(
+        {
+            'dataset': single([2, 0, 0, 1]),
+            'batch_size': 1,
+            'num_batch_per_epoch': 3,
+            'sampler': {'type': 'DefaultSampler', 'shuffle': False},
+        }
+    )
+    assert collected(loader.dataset) == [[2], [0], [0]]
 
 
 def test_folder_per_class(tmp_path):
