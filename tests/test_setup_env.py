@@ -173,7 +173,7 @@ def test_pip_shows_progress(tmp_path, capsys, monkeypatch, environment):
     assert environment.last_sign('Collecting y\n') == 'Collecting y'
     assert environment.last_sign('') == 'working'
     log = 'Collecting y\nInstalling collected packages: y, z\n'
-    assert environment.last_sign(log) == 'Installing 2 packages'
+    assert environment.last_sign(log) == 'Installing packages: 2'
 
 
 def test_moved_environment_does_not_work(tmp_path, environment):

@@ -48,7 +48,7 @@ def last_sign(log):
     if not lines:
         return 'working'
     if lines[-1].startswith('Installing collected packages'):
-        return f'Installing {lines[-1].count(",") + 1} packages'
+        return f'Installing packages: {lines[-1].count(",") + 1}'
     return lines[-1][:60]
 
 
