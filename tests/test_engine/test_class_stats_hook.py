@@ -12,6 +12,7 @@ from mmengine.runner import Runner
 from mmpretrain.registry import MODELS as MMPRETRAIN_MODELS
 from mmpretrain.structures import DataSample
 
+from mmlt.checkpoint import load_tensors
 from mmlt.class_stats import ClassStats
 from mmlt.engine.hooks import class_stats_hook
 
@@ -180,7 +181,7 @@ def test_training_set_reaches_all_parts(tmp_path):
 
 
 def test_checkpoint_holds_them_twice_and_loads_safely(checkpoint):
-    content = torch.load(checkpoint, weights_only=True)
+    content = load_tensors(checkpoint)
     stats = ClassStats.from_dict(content['meta']['class_stats'])
     assert stats == ClassStats.single_label(OTHER, ('ant', 'bee', 'cat'))
     buffers = {
@@ -198,14 +199,14 @@ def test_training_set_wins_over_load_from(tmp_path, checkpoint):
     runner.train()
     assert count(loss_of(runner).class_stats) == TRAIN
     assert count(runner.val_evaluator.metrics[0].class_stats) == TRAIN
-    saved = torch.load(tmp_path / 'epoch_1.pth', weights_only=True)
+    saved = load_tensors(tmp_path / 'epoch_1.pth')
     assert saved['meta']['class_stats']['image_count'] == TRAIN
     assert 'differ' not in runner.log_text.getvalue()
 
 
 def test_other_number_of_classes_in_load_from(tmp_path, checkpoint):
     """A checkpoint's statistics of other classes do not stop loading."""
-    content = torch.load(checkpoint, weights_only=True)
+    content = load_tensors(checkpoint)
     for name in ('image_count', 'instance_count'):
         key = f'head.loss_module.{name}'
         content['state_dict'][key] = torch.tensor([4, 4, 4, 4])
@@ -294,6 +295,16 @@ def test_checkpoint_serves_where_there_is_no_training_set(
         assert count(loss_of(runner).class_stats) == OTHER
 
 
+def test_buffers_serve_the_metric_too(tmp_path, checkpoint):
+    """Such as those of a run whose loss had the counts in its config."""
+    content = load_tensors(checkpoint)
+    del content['meta']['class_stats']
+    torch.save(content, checkpoint)
+    runner = make_runner(tmp_path, None, load_from=checkpoint)
+    runner.test()
+    assert count(runner.test_evaluator.metrics[0].class_stats) == OTHER
+
+
 def test_buffers_serve_without_the_hook(tmp_path, checkpoint):
     runner = make_runner(
         tmp_path,
@@ -309,7 +320,7 @@ def test_buffers_serve_without_the_hook(tmp_path, checkpoint):
 def test_no_statistics_anywhere_stops_before_the_first_batch(
     tmp_path, stock_checkpoint
 ):
-    content = torch.load(stock_checkpoint, weights_only=True)
+    content = load_tensors(stock_checkpoint)
     del content['meta']['class_stats']
     torch.save(content, stock_checkpoint)
     runner = make_runner(
@@ -343,7 +354,7 @@ def test_moving_average(tmp_path, update_buffers):
     for loss in (loss_of(runner), averaged.head.loss_module):
         assert count(loss.class_stats) == OTHER
     path = str(tmp_path / 'epoch_1.pth')
-    saved = torch.load(path, weights_only=True)['state_dict']
+    saved = load_tensors(path)['state_dict']
     # The checkpoint's weights are the averaged ones.
     weight = saved['head.fc.weight']
     torch.testing.assert_close(weight, averaged.head.fc.weight.data)
