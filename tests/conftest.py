@@ -9,6 +9,7 @@ from multiprocessing import get_context
 import numpy as np
 import pytest
 import torch
+from mmengine.registry import DefaultScope
 
 # The machine's cores are shared by the test workers, and by the processes
 # that some tests start.
@@ -44,6 +45,13 @@ def _write_idx(folder, split, labels, packed=False):
 @pytest.fixture(scope='session')
 def write_idx():
     return _write_idx
+
+
+@pytest.fixture(autouse=True)
+def _no_default_scope_of_another_test():
+    """A runner sets the default scope of the process, and leaves it."""
+    yield
+    DefaultScope._instance_dict.clear()
 
 
 @pytest.fixture

@@ -108,6 +108,13 @@ class ClassStatsModule(nn.Module):
                 own = getattr(self, name)
                 setattr(self, name, own.new_empty(value.shape))
         super()._load_from_state_dict(state_dict, prefix, *args)
-        stats = self.class_stats
-        if stats is not None:
-            self.on_class_stats(stats)
+        try:
+            if self.class_stats is not None:
+                self.on_class_stats(self.class_stats)
+        except ValueError as error:
+            # Training on other data replaces them, so do not stop here:
+            # what loads decides, and MMEngine logs a warning.
+            error_msgs = args[-1]
+            error_msgs.append(f'class statistics in {prefix}: {error}')
+            for name in ('image_count', 'instance_count'):
+                setattr(self, name, getattr(self, name).new_empty(0))

@@ -204,12 +204,14 @@ def test_training_set_wins_over_load_from(tmp_path, checkpoint):
     assert 'differ' not in runner.log_text.getvalue()
 
 
-def test_other_number_of_classes_in_load_from(tmp_path, checkpoint):
-    """A checkpoint's statistics of other classes do not stop loading."""
+@pytest.mark.parametrize('counts', [[4, 4, 4, 4], [9, 0, 1]])
+def test_other_classes_in_load_from_do_not_stop_training(
+    tmp_path, checkpoint, counts
+):
     content = load_tensors(checkpoint)
     for name in ('image_count', 'instance_count'):
         key = f'head.loss_module.{name}'
-        content['state_dict'][key] = torch.tensor([4, 4, 4, 4])
+        content['state_dict'][key] = torch.tensor(counts)
     torch.save(content, checkpoint)
     runner = make_runner(tmp_path, load_from=checkpoint)
     runner.train()
