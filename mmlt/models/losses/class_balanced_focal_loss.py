@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -29,7 +30,8 @@ def balanced_weight(count: Tensor, beta: float) -> Tensor:
         count (Tensor): ``n`` >= 1, of any shape.
         beta (float): In [0, 1).
     """
-    return (1 - beta) / (1 - beta**count)
+    log_beta = math.log(beta) if beta else -math.inf
+    return (beta - 1) / torch.expm1(count * log_beta)
 
 
 def by_class(target: Tensor, count: Tensor, beta: float) -> Tensor:
