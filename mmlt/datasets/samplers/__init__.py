@@ -1,4 +1,5 @@
 from .bilateral import BilateralBatchSampler
+from .class_aware import ClassAwareSampler
 from .class_frequency import ClassFrequencySampler, ReversedSampler
 from .deferred import DeferredSampler
 from .progressive import ProgressiveSampler
@@ -6,6 +7,7 @@ from .shared_stream import SharedStreamSampler
 
 __all__ = [
     'BilateralBatchSampler',
+    'ClassAwareSampler',
     'ClassFrequencySampler',
     'DeferredSampler',
     'ProgressiveSampler',

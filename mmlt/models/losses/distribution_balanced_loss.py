@@ -111,21 +111,18 @@ def distribution_balanced_loss(
     Returns:
         Tensor: (B, C).
     """
-    gamma, balance = 0.0, 1.0
+    gamma, balance, scale = 0.0, 1.0, 1.0
     if focal is not None:
         gamma, balance = focal['gamma'], focal['balance']
-    weight = cls_score.new_full((), balance)
-    if rebalance is not None:
-        weight = rebalanced_weight(target, inverse_count, **rebalance)
-        weight = weight.mul_(balance)
-    scale = 1.0
     if ntr is None:
         bias = cls_score.new_zeros(())
     else:
         scale = ntr['scale']
-        # 1 for positive labels, 1 / lambda for negative ones
-        share = (target * (1 - 1 / scale)).add_(1 / scale)
-        weight = share.mul_(weight)
+    # b for positive labels, b / lambda for negative ones
+    share = balance / scale
+    weight = torch.rsub(target, share, alpha=share - balance)
+    if rebalance is not None:
+        weight.mul_(rebalanced_weight(target, inverse_count, **rebalance))
     slope = label_slope(target, scale)
     return focal_bce(cls_score, slope, bias, weight, gamma)
 
