@@ -3,6 +3,7 @@ from .class_aware import ClassAwareSampler
 from .class_frequency import ClassFrequencySampler, ReversedSampler
 from .deferred import DeferredSampler
 from .progressive import ProgressiveSampler
+from .repeat_factor import RepeatFactorSampler
 from .shared_stream import SharedStreamSampler
 
 __all__ = [
@@ -11,6 +12,7 @@ __all__ = [
     'ClassFrequencySampler',
     'DeferredSampler',
     'ProgressiveSampler',
+    'RepeatFactorSampler',
     'ReversedSampler',
     'SharedStreamSampler',
 ]
