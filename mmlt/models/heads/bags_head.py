@@ -43,6 +43,11 @@ class BAGSHead(LinearClsHead):
         init_cfg: dict | None = None,
     ) -> None:
         loss = dict(loss or dict(type='mmlt.BAGSLoss'))
+        if MODELS.get(loss['type']) is not BAGSLoss:
+            raise TypeError(
+                'BAGSHead needs a loss of the type mmlt.BAGSLoss, got '
+                f'{loss["type"]}; use LinearClsHead for other losses'
+            )
         loss.setdefault('num_classes', num_classes)
         loss.setdefault('background_group', False)
         super().__init__(
@@ -51,11 +56,6 @@ class BAGSHead(LinearClsHead):
             loss=loss,
             init_cfg=init_cfg or dict(type='Normal', layer='Linear', std=0.01),
         )
-        if not isinstance(self.loss_module, BAGSLoss):
-            raise TypeError(
-                'BAGSHead needs a loss of the type mmlt.BAGSLoss, got '
-                f'{loss["type"]}; use LinearClsHead for other losses'
-            )
         if self.loss_module.background_group:
             raise ValueError(
                 'images have no background: give the loss of BAGSHead '
