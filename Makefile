@@ -23,7 +23,7 @@ unexport PYTHONPATH PYTHONHOME
 
 help:
 	@echo 'make demo    train and test on long-tailed Fashion-MNIST, print a table'
-	@echo 'make test    run the test suite (PYTEST_ARGS="tests/test_tools.py -x")'
+	@echo 'make test    run the test suite (PYTEST_ARGS="tests/test_models -x")'
 	@echo 'make setup   only make the environment that both use'
 	@echo 'make dev     the same, with mmlt installed for development'
 	@echo 'make lint    check style and spelling of the code'

@@ -310,6 +310,11 @@ class ClassStats:
             return NotImplemented
         return self.to_dict() == other.to_dict()
 
+    def __reduce__(self) -> tuple:
+        # Through __init__: a plain copy of the arrays would be writeable.
+        values = (self.image_count, self.instance_count)
+        return type(self), (*values, self.num_images, self.classes)
+
     def __hash__(self) -> int:
         return hash((self.image_count.tobytes(), self.num_images))
 

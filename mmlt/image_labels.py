@@ -6,6 +6,8 @@ L labels (L = N for single-label data).
 
 from __future__ import annotations
 
+import pickle
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -116,17 +118,10 @@ def _read_labels(dataset: Any) -> ImageLabels:
             'its labels cannot be read; use a data set of mmpretrain or '
             'mmdet, or a subclass of mmengine.dataset.BaseDataset'
         )
-    read = dataset.get_data_info
-    if (
-        type(dataset).get_data_info is BaseDataset.get_data_info
-        and not dataset.serialize_data
-    ):
-        # `get_data_info` deep-copies each entry, which is slow.
-        read = dataset.data_list.__getitem__
     labels: list[int] = []
     lengths = np.empty(len(dataset), dtype=np.int64)
-    for index in range(len(dataset)):
-        row = _labels_of(read(index), dataset, index)
+    for index, info in enumerate(_annotations(dataset)):
+        row = _labels_of(info, dataset, index)
         labels.extend(row)
         lengths[index] = len(row)
     values = np.array(labels, dtype=np.int64)
@@ -141,6 +136,22 @@ def _read_labels(dataset: Any) -> ImageLabels:
     return ImageLabels(values, _offsets(lengths))
 
 
+def _annotations(dataset: Any) -> Iterator[dict]:
+    """The annotation of each image, to be read only."""
+    # MMEngine's slice of a data set (`num_batch_per_epoch`) passes it on.
+    reader = getattr(type(dataset), 'get_data_info', None)
+    if reader is not BaseDataset.get_data_info:
+        yield from map(dataset.get_data_info, range(len(dataset)))
+    elif dataset.serialize_data:
+        content, start = memoryview(dataset.data_bytes), 0
+        for stop in dataset.data_address.tolist():
+            yield pickle.loads(content[start:stop])
+            start = stop
+    else:
+        # `get_data_info` deep-copies each entry, which is slow.
+        yield from dataset.data_list
+
+
 def _labels_of(info: dict, dataset: Any, index: int) -> list[int]:
     if 'instances' in info:
         return [
@@ -148,8 +159,8 @@ def _labels_of(info: dict, dataset: Any, index: int) -> list[int]:
             for instance in info['instances']
             if not instance.get('ignore_flag', 0)
         ]
-    if 'gt_label' in info:
-        label = info['gt_label']
+    label = info.get('gt_label')
+    if label is not None:
         return [label] if np.ndim(label) == 0 else list(label)
     raise ValueError(
         f'dataset: image {index} of {type(dataset).__name__} has neither '

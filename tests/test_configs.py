@@ -42,8 +42,11 @@ def test_basenames_are_unique():
 
 
 @pytest.mark.parametrize('config', CONFIGS)
-def test_config_does_one_step(config):
-    cfg = Config.fromfile(ROOT / config)
+def test_config_does_one_step(config, tmp_path):
+    # As a child of it in a user's folder, which must find all its types.
+    child = tmp_path / 'child.py'
+    child.write_text(f"_base_ = ['mmlt::{config}']\n")
+    cfg = Config.fromfile(child)
     shrink(cfg.model)
     num_classes = cfg.model.head.num_classes
     grey = cfg.data_preprocessor.mean is None or (

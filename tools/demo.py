@@ -13,14 +13,12 @@ import sys
 import time
 from pathlib import Path
 
-import torch
 from mmengine.config import Config
 from rich.console import Console
 from rich.table import Table
 
-import mmlt  # noqa: F401
 from mmlt.analysis.per_class_accuracy import draw_per_class_accuracy
-from mmlt.class_stats import ClassStats
+from mmlt.checkpoint import load_tensors, stats_of_checkpoint
 from mmlt.evaluation.functional import group_means, per_class_recall
 
 METHODS = {
@@ -78,12 +76,9 @@ def main() -> None:
         folder = args.work_dir / Path(config).stem
         logits = train_and_test(config, args.seed, folder)
         cfg = Config.fromfile(folder / config)
-        meta = torch.load(
-            (folder / 'last_checkpoint').read_text().strip(),
-            map_location='cpu',
-        )['meta']
-        stats = ClassStats.from_dict(meta['class_stats'])
-        dump = torch.load(logits)
+        checkpoint = (folder / 'last_checkpoint').read_text().strip()
+        stats = stats_of_checkpoint(load_tensors(checkpoint))
+        dump = load_tensors(logits)
         labels = dump['labels'].numpy()
         hits = dump['logits'].argmax(dim=1).numpy() == labels
         recall = 100 * per_class_recall(hits, labels, stats.num_classes)

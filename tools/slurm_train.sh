@@ -1,18 +1,17 @@
 #!/usr/bin/env bash
 # Train with slurm.
-#   tools/slurm_train.sh PARTITION JOB_NAME CONFIG WORK_DIR [arguments of tools/train.py]
+#   tools/slurm_train.sh PARTITION JOB_NAME CONFIG [arguments of tools/train.py]
 # GPUS (8), GPUS_PER_NODE (8), CPUS_PER_TASK (5), SRUN_ARGS in the environment.
 set -euo pipefail
 
-if [ $# -lt 4 ]; then
+if [ $# -lt 3 ]; then
     sed -n '2,4s/^# *//p' "$0" >&2
     exit 2
 fi
 partition=$1
 job_name=$2
 config=$3
-work_dir=$4
-shift 4
+shift 3
 gpus=${GPUS:-8}
 gpus_per_node=${GPUS_PER_NODE:-8}
 
@@ -27,5 +26,4 @@ exec srun \
     --cpus-per-task="${CPUS_PER_TASK:-5}" \
     --kill-on-bad-exit=1 \
     ${SRUN_ARGS:-} \
-    python -u "$(dirname "$0")/train.py" "$config" --work-dir "$work_dir" \
-    --launcher slurm "$@"
+    python -u "$(dirname "$0")/train.py" "$config" --launcher slurm "$@"

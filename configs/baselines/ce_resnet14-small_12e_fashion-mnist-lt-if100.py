@@ -1,3 +1,6 @@
-_base_ = './ce_resnet14-small_5e_fashion-mnist-lt-if100.py'
-
-train_cfg = dict(max_epochs=12, val_interval=12)
+_base_ = [
+    '../_base_/models/resnet14-small_1ch.py',
+    '../_base_/datasets/fashion_mnist_lt_if100.py',
+    '../_base_/schedules/fashion-mnist_bs128_12e.py',
+    '../_base_/runtimes/default_runtime.py',
+]

@@ -1,36 +1,10 @@
 """Tiny data sets in the formats in which the real ones are published."""
 
-import gzip
 import pickle
-import struct
 
 import cv2
 import numpy as np
 import pytest
-
-IDX_SPLITS = {'train': 'train', 'test': 't10k'}
-
-
-def _write_idx(folder, split, labels, packed=False):
-    """The two idx files of one split, 28 x 28 random images."""
-    labels = np.asarray(labels, dtype=np.uint8)
-    images = np.random.default_rng(0).integers(
-        0, 256, (len(labels), 28, 28), dtype=np.uint8
-    )
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, array in (
-        ('images-idx3-ubyte', images),
-        ('labels-idx1-ubyte', labels),
-    ):
-        header = struct.pack(
-            f'>I{array.ndim}I', 0x800 + array.ndim, *array.shape
-        )
-        path = folder / f'{IDX_SPLITS[split]}-{name}'
-        data = header + array.tobytes()
-        if packed:
-            path.with_name(f'{path.name}.gz').write_bytes(gzip.compress(data))
-        else:
-            path.write_bytes(data)
 
 
 def _write_cifar(folder, splits, label_key):
@@ -49,11 +23,6 @@ def _write_image(path):
         0, 256, (40, 60, 3), dtype=np.uint8
     )
     cv2.imwrite(str(path), image)
-
-
-@pytest.fixture(scope='session')
-def write_idx():
-    return _write_idx
 
 
 @pytest.fixture(scope='session')

@@ -12,7 +12,6 @@ Example::
 """
 
 import argparse
-import pickle
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from mmengine.config import Config, DictAction
 from mmengine.registry import MODELS, init_default_scope
 from torch import nn
 
+from mmlt.checkpoint import load_tensors, stats_of_checkpoint
 from mmlt.class_stats import ClassStats
 from mmlt.models.classifier_edits import LogitAdjustment, TauNorm, describe
 from mmlt.models.find_classifiers import find_classifiers
@@ -110,50 +110,6 @@ def _number_or_word(text: str) -> float | str:
         return text
 
 
-def load_checkpoint(path: str) -> dict:
-    """Read a checkpoint of MMEngine, without executing what it holds.
-
-    Raises:
-        FileNotFoundError: If there is none.
-        ValueError: If it is damaged, or not one of MMEngine's.
-    """
-    if not Path(path).is_file():
-        raise FileNotFoundError(f'checkpoint: no file {path!r}')
-    try:
-        checkpoint = torch.load(path, map_location='cpu', weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
-        raise ValueError(
-            f'checkpoint: {path!r} cannot be read: {error}'
-        ) from error
-    if not isinstance(checkpoint, dict) or 'state_dict' not in checkpoint:
-        raise ValueError(
-            f'checkpoint: {path!r} has no state_dict; expected a checkpoint '
-            'that MMEngine wrote'
-        )
-    return checkpoint
-
-
-def stats_of(checkpoint: dict) -> ClassStats | None:
-    """The class statistics in the meta data or in the buffers of a loss."""
-    content = checkpoint.get('meta', {}).get('class_stats')
-    if content is not None:
-        return ClassStats.from_dict(content)
-    state = checkpoint['state_dict']
-    for key, image_count in state.items():
-        prefix = key.removesuffix('image_count')
-        if prefix == key or not image_count.numel():
-            continue
-        instance_count = state.get(f'{prefix}instance_count')
-        num_images = state.get(f'{prefix}num_images')
-        if instance_count is not None and num_images is not None:
-            return ClassStats(
-                image_count.tolist(),
-                instance_count.tolist() or None,
-                int(num_images),
-            )
-    return None
-
-
 def edit_checkpoint(
     checkpoint: dict,
     model: nn.Module,
@@ -179,6 +135,12 @@ def edit_checkpoint(
         ValueError: If the checkpoint was edited so before, or does not fit
             the model, or the edit cannot be applied.
     """
+    if 'state_dict' not in checkpoint:
+        raise ValueError(
+            'checkpoint has no state_dict; expected one that MMEngine wrote, '
+            f'got {sorted(map(str, checkpoint))[:5]}'
+        )
+    state = checkpoint['state_dict']
     edit.check_model(model)
     record = describe(edit)
     done = checkpoint.setdefault('meta', {}).get('classifier_edits', [])
@@ -187,8 +149,7 @@ def edit_checkpoint(
             f'the checkpoint has had {record["type"]} before: {done}; edit '
             'the original, or repeat it with --force'
         )
-    state = checkpoint['state_dict']
-    stats = stats or stats_of(checkpoint)
+    stats = stats or stats_of_checkpoint(checkpoint)
     new_state: dict[str, Any] = {}
     classifiers = find_classifiers(model, layers)
     for name, layer, num_classes in classifiers:
@@ -230,7 +191,7 @@ def main(argv: list[str] | None = None) -> None:
             'another file'
         )
     edit = build_edit(args)
-    checkpoint = load_checkpoint(args.checkpoint)
+    checkpoint = load_tensors(args.checkpoint)
     cfg = Config.fromfile(args.config)
     cfg.merge_from_dict(args.cfg_options or {})
     init_default_scope(cfg.get('default_scope', 'mmengine'))

@@ -104,8 +104,8 @@ def compile_mmcv(env, *options):
                 'then "make clean".'
             )
     env.pip(
-        f'Compiling {MMCV[env.stack]}: 7 to 12 minutes on 2 cores, once per '
-        'environment, unless pip has it in its cache',
+        f'Compiling {MMCV[env.stack]} (7 to 12 minutes on 2 cores, once per '
+        'environment, unless pip has it in its cache)',
         *PINNED,
         *('-v', '--no-build-isolation', '--no-deps', *options),
         MMCV[env.stack],

@@ -45,7 +45,11 @@ def last_sign(log):
         return '{} of {} files compiled'.format(*steps[-1])
     words = 'Collecting|Downloading|Building|Preparing|Installing'
     lines = re.findall(rf'^\s*((?:{words}) .*)$', log, re.MULTILINE)
-    return lines[-1][:60] if lines else 'working'
+    if not lines:
+        return 'working'
+    if lines[-1].startswith('Installing collected packages'):
+        return f'Installing packages: {lines[-1].count(",") + 1}'
+    return lines[-1][:60]
 
 
 class Environment:
@@ -156,7 +160,7 @@ class Environment:
                 os.killpg(process.pid, signal.SIGTERM)  # compilers, too
                 raise
         if process.returncode:
-            self._fail(title)
+            self._fail(title, process.returncode)
 
     def _show_progress(self, process):
         start = shown = time.monotonic()
@@ -167,12 +171,14 @@ class Environment:
                 sign = last_sign(self._log.read_text(errors='replace'))
                 print(f'  {shown - start:4.0f} s  {sign}', flush=True)
 
-    def _fail(self, title):
+    def _fail(self, title, status):
         log = self._log.read_text(errors='replace')
+        if status < 0:
+            log += f'\npip was ended from outside, by signal {-status}'
         lines = [line for line in log.splitlines() if line.strip()]
         print('', *lines[-12:], sep='\n', file=sys.stderr)
         cures = [cure for pattern, cure in CURES if re.search(pattern, log)]
         raise SetupError(
-            f'{title}: {[*cures, OTHER_CURE][0]}. All that pip printed is in '
-            f'{self._log}'
+            f'{title.split(" (")[0]} failed: {[*cures, OTHER_CURE][0]}. All '
+            f'that pip printed is in {self._log}'
         )

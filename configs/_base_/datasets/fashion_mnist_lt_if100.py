@@ -20,8 +20,8 @@ train_dataloader = dict(
     batch_size=128,
     num_workers=2,
     persistent_workers=True,
-    collate_fn=dict(type='default_collate'),
     dataset=dict(
+        _scope_='mmpretrain',
         type='mmlt.LongTailedDataset',
         imbalance_factor=100,
         dataset=dict(
@@ -40,8 +40,8 @@ val_dataloader = dict(
     batch_size=256,
     num_workers=2,
     persistent_workers=True,
-    collate_fn=dict(type='default_collate'),
     dataset=dict(
+        _scope_='mmpretrain',
         type=dataset_type,
         data_root=data_root,
         split='test',

@@ -35,11 +35,11 @@ loader = dict(
     num_workers=5,
     persistent_workers=True,
     pin_memory=True,
-    collate_fn=dict(type='default_collate'),
 )
 train_dataloader = dict(
     **loader,
     dataset=dict(
+        _scope_='mmpretrain',
         type=dataset_type,
         data_root=data_root,
         ann_file='meta/ImageNet_LT_train.txt',
@@ -52,6 +52,7 @@ train_dataloader = dict(
 val_dataloader = dict(
     **loader,
     dataset=dict(
+        _scope_='mmpretrain',
         type=dataset_type,
         data_root=data_root,
         ann_file='meta/ImageNet_LT_val.txt',
@@ -65,6 +66,7 @@ val_evaluator = dict(type='mmlt.ShotAccuracy', topk=(1, 5))
 test_dataloader = dict(
     **loader,
     dataset=dict(
+        _scope_='mmpretrain',
         type=dataset_type,
         data_root=data_root,
         ann_file='meta/ImageNet_LT_test.txt',

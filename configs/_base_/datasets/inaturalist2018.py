@@ -27,11 +27,11 @@ loader = dict(
     num_workers=5,
     persistent_workers=True,
     pin_memory=True,
-    collate_fn=dict(type='default_collate'),
 )
 train_dataloader = dict(
     **loader,
     dataset=dict(
+        _scope_='mmpretrain',
         type=dataset_type,
         data_root=data_root,
         ann_file='train2018.json',
@@ -46,6 +46,7 @@ train_dataloader = dict(
 val_dataloader = dict(
     **loader,
     dataset=dict(
+        _scope_='mmpretrain',
         type=dataset_type,
         data_root=data_root,
         ann_file='val2018.json',

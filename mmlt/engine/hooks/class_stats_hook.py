@@ -9,6 +9,7 @@ from mmengine.dist import broadcast_object_list, is_main_process
 from mmengine.hooks import Hook
 from torch import nn
 
+from mmlt.checkpoint import stats_of_checkpoint
 from mmlt.class_stats import ClassStats, collect_class_stats
 from mmlt.models.class_stats_module import HOW_TO_GIVE_STATS
 from mmlt.registry import HOOKS
@@ -38,7 +39,9 @@ class ClassStatsHook(Hook):
 
     def __init__(self, class_stats: Any = None) -> None:
         self.given = ClassStats.from_any(class_stats)
+        self.loaded: ClassStats | None = None
         self.stats = self.given
+        self._in_training = False
 
     def before_train(self, runner) -> None:
         """Count, compare with what was resumed, and hand out."""
@@ -51,10 +54,16 @@ class ClassStatsHook(Hook):
             f'{stats.imbalance_factor():.4g}'
         )
         self._hand_out(runner, stats)
+        self._in_training = True
+
+    def after_train(self, runner) -> None:
+        """From here on, validation is on its own."""
+        self._in_training = False
 
     def before_val(self, runner) -> None:
         """Outside of training, serve the checkpoint's statistics."""
-        self._serve_checkpoint(runner, runner.val_evaluator)
+        if not self._in_training:
+            self._serve_checkpoint(runner, runner.val_evaluator)
 
     def before_test(self, runner) -> None:
         """Outside of training, serve the checkpoint's statistics."""
@@ -67,20 +76,19 @@ class ClassStatsHook(Hook):
 
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
         """Keep the checkpoint's statistics for testing and comparison."""
-        content = checkpoint.get('meta', {}).get('class_stats')
-        if content is not None and self.given is None:
-            self.stats = ClassStats.from_dict(content)
+        self.loaded = stats_of_checkpoint(checkpoint)
+        self.stats = self.given or self.loaded
 
     def _warn_if_changed(self, runner, stats: ClassStats) -> None:
         # `load_from` may well be another data set; a resumed run may not.
-        if not runner._resume or self.stats is None:
+        if not runner._resume or self.loaded is None:
             return
-        difference = stats.difference(self.stats)
+        difference = stats.difference(self.loaded)
         if difference is not None:
             runner.logger.warning(
-                'The training set differs from that of the resumed run: '
-                f'{difference} in the checkpoint. The present counts are '
-                'used from here on.'
+                'The class statistics differ from those of the resumed run: '
+                f'{difference} in the checkpoint. The present ones are used '
+                'from here on.'
             )
 
     def _serve_checkpoint(self, runner, evaluator) -> None:
@@ -99,6 +107,10 @@ class ClassStatsHook(Hook):
         for part in _parts(runner):
             if hasattr(part, 'set_class_stats'):
                 part.set_class_stats(stats)
+        for model in _models(runner):
+            # An average of buffers, too, still refers to the replaced ones.
+            if getattr(model, 'update_buffers', False):
+                model.avg_parameters = model.module.state_dict()
 
 
 def _models(runner) -> Iterator[nn.Module]:
@@ -119,17 +131,22 @@ def _parts(runner) -> Iterator[Any]:
 
 
 def _count_on_rank_0(dataset: Any) -> ClassStats:
-    """The same statistics, or the same error, on every rank."""
-    message: list = [None]
+    """The same statistics, or an error, on every rank."""
+    stats, error = None, None
     if is_main_process():
         try:
-            message = [collect_class_stats(dataset)]
-        except Exception as error:
-            message = [error]
+            stats = collect_class_stats(dataset)
+        except Exception as caught:
+            error = caught
+    # Without this word of the error the other ranks would wait for ever.
+    message = [stats, error and f'{type(error).__name__}: {error}']
     broadcast_object_list(message)
-    if isinstance(message[0], Exception):
-        raise message[0]
-    return message[0]
+    if error is not None:
+        raise error
+    stats, reason = message
+    if reason is not None:
+        raise RuntimeError(f'rank 0 could not count the classes: {reason}')
+    return stats
 
 
 def _check_num_classes(model: nn.Module, stats: ClassStats) -> None:

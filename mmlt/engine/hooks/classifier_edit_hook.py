@@ -9,6 +9,7 @@ from mmengine.hooks import Hook
 from torch import Tensor, nn
 
 from mmlt.class_stats import ClassStats
+from mmlt.models.classifier_edits import describe
 from mmlt.models.find_classifiers import find_classifiers
 from mmlt.registry import HOOKS, TASK_UTILS
 
@@ -126,9 +127,10 @@ class ClassifierEditHook(Hook):
                 'them all the edits'
             )
         done = self._loaded_meta.get('classifier_edits', [])
+        done = {each['type'] for each in done}
         for edit in self.edits:
             edit.check_model(runner.model)
-            if any(type(edit).__name__ in each['type'] for each in done):
+            if describe(edit)['type'] in done:
                 raise ValueError(
                     f'{type(edit).__name__} is written into the weights of '
                     'the loaded checkpoint already: test it without '

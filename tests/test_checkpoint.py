@@ -1,0 +1,61 @@
+import pytest
+import torch
+from mmengine.logging import HistoryBuffer
+
+from mmlt.checkpoint import load_tensors, stats_of_checkpoint
+from mmlt.class_stats import ClassStats
+
+
+def test_what_mmengine_saves_is_read(tmp_path):
+    content = dict(history=HistoryBuffer([1.0, 3.0], [1, 1]), w=torch.ones(2))
+    torch.save(content, tmp_path / 'a.pth')
+    loaded = load_tensors(tmp_path / 'a.pth')
+    assert loaded['history'].mean() == 2
+    assert torch.equal(loaded['w'], content['w'])
+
+
+def test_code_is_not_executed(tmp_path):
+    class Attack:
+        def __reduce__(self):
+            return getattr, (HistoryBuffer, '__init__')
+
+    for content in (Attack(), pytest.raises):
+        torch.save(dict(x=content), tmp_path / 'a.pth')
+        with pytest.raises(ValueError, match=r'a\.pth. cannot be read'):
+            load_tensors(tmp_path / 'a.pth')
+
+
+@pytest.mark.parametrize(
+    'data', [b'', b'text', b'1.', b'\x80\x02}q\x00', b'h']
+)
+def test_damaged_files(tmp_path, data):
+    (tmp_path / 'a.pth').write_bytes(data)
+    with pytest.raises(ValueError, match=r'logits: .*a\.pth'):
+        load_tensors(tmp_path / 'a.pth', 'logits')
+
+
+def test_other_contents(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r'checkpoint: no file'):
+        load_tensors(tmp_path / 'a.pth')
+    torch.save([1], tmp_path / 'a.pth')
+    with pytest.raises(ValueError, match='holds a list, expected a dict'):
+        load_tensors(tmp_path / 'a.pth')
+
+
+def test_stats_of_checkpoint():
+    assert stats_of_checkpoint({}) is None
+    empty = torch.zeros(0, dtype=torch.long)
+    buffers = {
+        'head.loss.image_count': torch.tensor([3, 1]),
+        'head.loss.instance_count': torch.tensor([4, 1]),
+        'head.loss.num_images': torch.tensor(3),
+    }
+    stats = ClassStats([3, 1], [4, 1], 3)
+    assert stats_of_checkpoint(dict(state_dict=buffers)) == stats
+    buffers['head.loss.instance_count'] = empty
+    found = stats_of_checkpoint(dict(state_dict=buffers))
+    assert found == ClassStats([3, 1], None, 3)
+    buffers['head.loss.image_count'] = empty
+    assert stats_of_checkpoint(dict(state_dict=buffers)) is None
+    meta = dict(class_stats=stats.to_dict())
+    assert stats_of_checkpoint(dict(meta=meta, state_dict={})) == stats

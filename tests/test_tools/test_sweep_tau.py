@@ -1,0 +1,144 @@
+"""tools/analysis_tools/sweep_tau.py on files that mmlt writes."""
+
+import importlib.util
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from mmpretrain.structures import DataSample
+
+from mmlt.class_stats import ClassStats
+from mmlt.evaluation.metrics import DumpLogits
+
+TOOL = Path(__file__).parents[2] / 'tools' / 'analysis_tools' / 'sweep_tau.py'
+COUNT = [500, 60, 8]
+spec = importlib.util.spec_from_file_location('sweep_tau', TOOL)
+tool = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(tool)
+
+
+def write_logits(path, split='train', n=900):
+    """Of a Bayes classifier: the best tau is 1."""
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.arange(n) % 3
+    x = torch.nn.functional.one_hot(labels, 3) * 2.0
+    x += torch.randn(n, 3, generator=generator)
+    logits = 2 * x + torch.tensor(COUNT).log()
+    dump = DumpLogits(str(path), split)
+    scores = logits.softmax(1)
+    for i in range(n):
+        sample = DataSample(metainfo=dict(sample_idx=i))
+        sample.set_gt_label(labels[i]).set_pred_score(scores[i])
+        dump.process(None, [sample.to_dict()])
+    dump.evaluate(n)
+
+
+@pytest.fixture
+def files(tmp_path):
+    write_logits(tmp_path / 'logits.pt')
+    ClassStats.single_label(COUNT).to_json(tmp_path / 'stats.json')
+    return tmp_path
+
+
+def run(folder, *arguments, stats='stats.json', logits='logits.pt'):
+    tool.main(
+        [
+            str(folder / logits),
+            '--class-stats',
+            str(folder / stats),
+            '--out',
+            str(folder / 'out'),
+            *arguments,
+        ]
+    )
+    return json.loads((folder / 'out' / 'tau_sweep.json').read_text())
+
+
+def test_table_curve_and_choice(files, capsys):
+    result = run(files)
+    assert result['best_tau'] == pytest.approx(1.0, abs=0.25)
+    assert len(result['taus']) == 41
+    assert max(result['balanced']) > result['balanced'][0] + 5
+    out = capsys.readouterr().out
+    assert f'Best tau: {result["best_tau"]:.4g}' in out
+    for column in ('tau', 'balanced', 'many', 'medium', 'few', 'overall'):
+        assert column in out
+    assert f'{max(result["balanced"]):.2f}' in out
+    assert 'Note' not in out
+    assert (files / 'out' / 'tau_sweep.png').stat().st_size > 5000
+
+
+def test_taus_and_groups_of_the_command_line(files, capsys):
+    result = run(
+        files,
+        *('--taus', '0', '0.2', '3'),
+        *('--thresholds', '100', '--group-names', 'rare', 'common'),
+    )
+    assert result['taus'] == pytest.approx([0, 0.1, 0.2])
+    assert {'rare', 'common'} < set(result)
+    assert 'few' not in result
+    # The best of them is the last.
+    assert 'widen --taus' in capsys.readouterr().out
+
+
+def test_classes_without_held_out_samples_are_mentioned(files, capsys):
+    dump = torch.load(files / 'logits.pt')
+    keep = dump['labels'] < 2
+    dump.update(logits=dump['logits'][keep], labels=dump['labels'][keep])
+    torch.save(dump, files / 'logits.pt')
+    result = run(files)
+    assert 'few' not in result
+    assert '1 of 3 classes have no held-out' in capsys.readouterr().out
+
+
+def test_stats_of_a_checkpoint(files):
+    stats = ClassStats.single_label(COUNT).to_dict()
+    checkpoint = dict(meta=dict(class_stats=stats), state_dict={})
+    torch.save(checkpoint, files / 'epoch_1.pth')
+    assert run(files, stats='epoch_1.pth') == run(files)
+    torch.save(dict(meta={}, state_dict={}), files / 'epoch_1.pth')
+    with pytest.raises(ValueError, match=r'class_stats.*holds none.*JSON'):
+        run(files, stats='epoch_1.pth')
+
+
+@pytest.mark.parametrize('split', ['test', 'test_A'])
+def test_the_test_split_is_refused(files, split):
+    write_logits(files / 'logits.pt', split)
+    with pytest.raises(ValueError, match=r'hold out .*KFoldDataset'):
+        run(files)
+    assert not (files / 'out').exists()
+
+
+def test_other_files_are_refused(files):
+    with pytest.raises(FileNotFoundError, match=r'logits: no file .*no\.pt'):
+        run(files, logits='no.pt')
+    with pytest.raises(FileNotFoundError, match=r'class_stats: no file'):
+        run(files, stats='no.json')
+    (files / 'bad.pt').write_text('no tensors')
+    with pytest.raises(ValueError, match=r'logits: .*bad\.pt. cannot be read'):
+        run(files, logits='bad.pt')
+    torch.save(torch.zeros(3), files / 'bad.pt')
+    with pytest.raises(ValueError, match='holds a Tensor'):
+        run(files, logits='bad.pt')
+    dump = torch.load(files / 'logits.pt')
+    del dump['split']
+    torch.save(dump, files / 'bad.pt')
+    with pytest.raises(ValueError, match=r"lacks \['split'\]; write it with"):
+        run(files, logits='bad.pt')
+
+
+@pytest.mark.parametrize(
+    'taus', ['0 2 0', '0 2 1.5', '2 0 3', 'nan 2 3', '0 inf 3']
+)
+def test_bad_taus(files, taus):
+    with pytest.raises(ValueError, match='taus must be a finite START'):
+        run(files, '--taus', *taus.split())
+
+
+def test_zero_counts(files):
+    ClassStats.single_label([500, 60, 0]).to_json(files / 'stats.json')
+    with pytest.raises(ValueError, match="zero_count='one'"):
+        run(files)
+    result = run(files, '--zero-count', 'one')
+    assert result['best_tau'] > 0

@@ -1,0 +1,197 @@
+"""Choose tau of the post-hoc logit adjustment, without another forward pass.
+
+Takes the logits of a part of the training data that was held out, as
+``tools/test.py --dump-logits`` writes them, prints the accuracies for each
+tau, draws the curve and picks the tau with the best balanced accuracy. The
+test split is refused: a tau that was chosen there has seen the test labels.
+
+Tau-norm changes the weights of the classifier, so logits are not enough to
+sweep its tau: test with ``mmlt.ClassifierEditHook`` for each value instead.
+
+Example::
+
+    python tools/analysis_tools/sweep_tau.py held_out.pt
+    --class-stats stats.json --taus 0 2 41 --out work_dirs/sweep
+"""
+
+import argparse
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from mmlt.analysis.tau_sweep import TauSweep, draw_tau_sweep, sweep_tau
+from mmlt.checkpoint import load_tensors, stats_of_checkpoint
+from mmlt.class_stats import ClassStats
+
+HOLD_OUT = (
+    "hold out a part of the training data: wrap it in dict(type='KFoldDataset'"
+    ', num_splits=10, fold=0, seed=0, dataset=...) for training, and write '
+    'the logits of the same with test_mode=True (see docs/posthoc.md)'
+)
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument('logits', help='what test.py --dump-logits wrote')
+    parser.add_argument(
+        '--class-stats',
+        required=True,
+        metavar='FILE',
+        help='training counts: the JSON of class_stats.py, or a checkpoint '
+        '(.pth) that was trained with mmlt.ClassStatsHook',
+    )
+    parser.add_argument(
+        '--taus',
+        nargs=3,
+        type=float,
+        default=(0.0, 2.0, 41),
+        metavar=('START', 'STOP', 'NUM'),
+        help='NUM evenly spaced values, both ends included; default: 0 2 41',
+    )
+    parser.add_argument(
+        '--zero-count',
+        default='error',
+        help='classes without training images: error, or one (count as one)',
+    )
+    parser.add_argument(
+        '--thresholds',
+        nargs='+',
+        type=int,
+        default=(20, 101),
+        help='counts, each the first of the next group; default: 20 101',
+    )
+    parser.add_argument(
+        '--group-names',
+        nargs='+',
+        default=('few', 'medium', 'many'),
+        help='rarest first; default: few medium many',
+    )
+    parser.add_argument('--out', default='.', help='folder to write to')
+    return parser.parse_args(argv)
+
+
+def load_logits(path: str) -> dict:
+    """Read a dump of held-out logits.
+
+    Raises:
+        FileNotFoundError: If there is none.
+        ValueError: If it is something else, or of the test split.
+    """
+    dump = load_tensors(path, 'logits')
+    missing = {'logits', 'labels', 'split'} - set(dump)
+    if missing:
+        raise ValueError(
+            f'logits: {path!r} lacks {sorted(missing)}; write it with '
+            'tools/test.py --dump-logits'
+        )
+    if 'test' in str(dump['split']):
+        raise ValueError(
+            f'logits: {path!r} holds the split {dump["split"]!r}; choosing '
+            f'tau on it would spoil every test result: {HOLD_OUT}'
+        )
+    return dump
+
+
+def load_stats(path: str) -> ClassStats:
+    """Read class statistics from a JSON file or a checkpoint."""
+    if Path(path).suffix != '.pth':
+        return ClassStats.from_json(path)
+    stats = stats_of_checkpoint(load_tensors(path, 'class_stats'))
+    if stats is None:
+        raise ValueError(
+            f'class_stats: {path!r} holds none; give the JSON that '
+            'tools/analysis_tools/class_stats.py writes'
+        )
+    return stats
+
+
+def taus_of(start: float, stop: float, num: float) -> np.ndarray:
+    """Evenly spaced values.
+
+    Raises:
+        ValueError: If they are not finite, or ``num`` is no number of them.
+    """
+    finite = math.isfinite(start) and math.isfinite(stop)
+    if not finite or num < 1 or num != int(num) or start > stop:
+        raise ValueError(
+            'taus must be a finite START <= STOP and a whole NUM >= 1, got '
+            f'{start:g} {stop:g} {num:g}'
+        )
+    return np.linspace(start, stop, int(num))
+
+
+def print_table(sweep: TauSweep) -> None:
+    """At most about 20 taus, the chosen one and its neighbours among them."""
+    table = Table(title='Held-out accuracy (%)')
+    for name in ('tau', 'balanced', *sweep.group_names[::-1], 'overall'):
+        table.add_column(name, justify='right')
+    step = math.ceil(len(sweep.taus) / 20)
+    for t, tau in enumerate(sweep.taus):
+        if t % step and abs(t - sweep.best) > 1:
+            continue
+        groups = ('-' if np.isnan(x) else f'{x:.2f}' for x in sweep.groups[t])
+        table.add_row(
+            f'{tau:.4g}',
+            f'{sweep.balanced[t]:.2f}',
+            *list(groups)[::-1],
+            f'{sweep.overall[t]:.2f}',
+            style='bold' if t == sweep.best else None,
+        )
+    Console(width=100).print(table)
+
+
+def print_notes(sweep: TauSweep, labels: torch.Tensor, classes: int) -> None:
+    """What to know about the choice."""
+    absent = classes - len(labels.unique())
+    if absent:
+        print(
+            f'Note: {absent} of {classes} classes have no held-out sample; '
+            'they do not count in the means.'
+        )
+    if len(sweep.taus) > 1 and sweep.best in (0, len(sweep.taus) - 1):
+        print('Note: the best tau is the end of the range; widen --taus.')
+
+
+def main(argv: list[str] | None = None) -> None:
+    args = parse_args(argv)
+    taus = taus_of(*args.taus)
+    dump = load_logits(args.logits)
+    stats = load_stats(args.class_stats)
+    sweep = sweep_tau(
+        dump['logits'],
+        dump['labels'],
+        stats,
+        taus,
+        args.zero_count,
+        args.thresholds,
+        args.group_names,
+    )
+    out = Path(args.out)
+    out.mkdir(parents=True, exist_ok=True)
+    draw_tau_sweep(sweep, out / 'tau_sweep.png')
+    result = {
+        'best_tau': sweep.best_tau,
+        'taus': sweep.taus.tolist(),
+        'balanced': sweep.balanced.tolist(),
+        'overall': sweep.overall.tolist(),
+    }
+    for name, values in zip(sweep.group_names, sweep.groups.T, strict=True):
+        if not np.isnan(values).any():
+            result[name] = values.tolist()
+    (out / 'tau_sweep.json').write_text(json.dumps(result) + '\n')
+    print_table(sweep)
+    print_notes(sweep, dump['labels'], stats.num_classes)
+    print(f'Best tau: {sweep.best_tau:.4g}')
+    print(f'Wrote {out / "tau_sweep.png"} and {out / "tau_sweep.json"}')
+
+
+if __name__ == '__main__':
+    main()
