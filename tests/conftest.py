@@ -9,6 +9,7 @@ from multiprocessing import get_context
 import numpy as np
 import pytest
 import torch
+from mmengine.registry import DefaultScope
 
 # The machine's cores are shared by the test workers, and by the processes
 # that some tests start.
@@ -93,3 +94,10 @@ def on_two_ranks(tmp_path):
         return results
 
     return run
+
+
+@pytest.fixture(autouse=True)
+def _no_scope_left():
+    """No test depends on the default scope that another one has left."""
+    yield
+    DefaultScope._instance_dict.clear()

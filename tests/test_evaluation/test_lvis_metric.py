@@ -1,6 +1,4 @@
-import copy
 import json
-import multiprocessing
 import sys
 
 import numpy as np
@@ -500,36 +498,3 @@ SAMPLES = [
     sample(2, [EXACT], [1], [0.4]),
     sample(3, [AWAY], [0], [0.7]),
 ]
-
-
-def evaluate_as_rank(rank, path, rendezvous, queue):
-    torch.distributed.init_process_group(
-        'gloo', f'file://{rendezvous}', rank=rank, world_size=2
-    )
-    metric = LVISMetric(path)
-    # The last rank gets an image twice, as samplers do.
-    part = [SAMPLES[0], SAMPLES[2]] if rank == 0 else [SAMPLES[1], SAMPLES[0]]
-    metric.process({}, copy.deepcopy(part))
-    result = metric.evaluate(3)
-    queue.put((rank, result))
-    torch.distributed.destroy_process_group()
-
-
-def test_two_processes_give_the_numbers_of_one(three_images, tmp_path):
-    single = run(LVISMetric(three_images), SAMPLES)
-    context = multiprocessing.get_context('fork')
-    queue = context.Queue()
-    processes = [
-        context.Process(
-            target=evaluate_as_rank,
-            args=(rank, three_images, tmp_path / 'rendezvous', queue),
-        )
-        for rank in range(2)
-    ]
-    for process in processes:
-        process.start()
-    results = dict(queue.get(timeout=120) for _ in processes)
-    for process in processes:
-        process.join(timeout=120)
-        assert process.exitcode == 0
-    assert results[0] == results[1] == single
