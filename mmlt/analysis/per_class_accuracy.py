@@ -15,6 +15,7 @@ def draw_per_class_accuracy(
     accuracies: dict[str, np.ndarray],
     path: str | Path,
     by: str = 'image',
+    measure: str = 'accuracy',
 ) -> None:
     """Draw class frequencies and the per-class accuracy of some runs.
 
@@ -26,6 +27,7 @@ def draw_per_class_accuracy(
             percent; NaN leaves a gap.
         path (str | Path): The image file to write.
         by (str): ``'image'`` or ``'instance'`` counts.
+        measure (str): What the values are, for the label of the axis.
 
     Raises:
         ValueError: If a run has not one accuracy for each class.
@@ -49,7 +51,7 @@ def draw_per_class_accuracy(
         accuracies.items(), 'osD^v<>ph*' * len(accuracies), strict=False
     ):
         accuracy.plot(position, values[order], marker=marker, label=name)
-    accuracy.set_ylabel('accuracy of the class (%)')
+    accuracy.set_ylabel(f'{measure} of the class (%)')
     accuracy.set_ylim(0, 100)
     accuracy.legend(loc='lower left')
     if stats.classes is not None and stats.num_classes <= 30:

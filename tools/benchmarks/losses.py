@@ -3,7 +3,9 @@
     python tools/benchmarks/losses.py
 
 All contestants of a row take turns in one run, on the same input; the table
-shows the median time and the median of the ratios of neighbouring turns.
+shows the median time and the median of the ratios of neighbouring turns. The
+multi-label losses stand beside the literal sequence of tensor operations of
+the formulas, too.
 """
 
 import argparse
@@ -15,7 +17,11 @@ import torch
 import torch.nn.functional as F
 
 from mmlt.class_stats import ClassStats
-from mmlt.models.losses import LogitAdjustedLoss, PairwiseMarginLoss
+from mmlt.models.losses import (
+    DistributionBalancedLoss,
+    LogitAdjustedLoss,
+    PairwiseMarginLoss,
+)
 
 
 def long_tailed(num_classes: int) -> ClassStats:
@@ -59,20 +65,70 @@ def compare(
     }
 
 
+class LiteralDBFocal(torch.nn.Module):
+    """DB-Focal with the default settings, operation by operation."""
+
+    def __init__(self, stats: ClassStats) -> None:
+        super().__init__()
+        count = torch.tensor(stats.image_count).float()
+        bias = -0.05 / 2 * (stats.num_images / count - 1).log()
+        self.register_buffer('inverse_count', 1 / count)
+        self.register_buffer('bias', bias)
+
+    def forward(
+        self, scores: torch.Tensor, target: torch.Tensor
+    ) -> torch.Tensor:
+        total = (target * self.inverse_count).sum(1, keepdim=True)
+        weight = 0.1 + torch.sigmoid(10 * (self.inverse_count / total - 0.3))
+        weight = weight * target + weight / 2 * (1 - target)
+        scores = scores + self.bias
+        scores = scores * target + 2 * scores * (1 - target)
+        bce = F.binary_cross_entropy_with_logits(
+            scores, target, reduction='none'
+        )
+        return (2 * (1 - torch.exp(-bce)) ** 2 * weight * bce).mean()
+
+
+def single_label_row(batch: int, num_classes: int, device: str) -> tuple:
+    """Contestants and input; the first one is the reference."""
+    stats = long_tailed(num_classes)
+    contestants = {
+        'F.cross_entropy': F.cross_entropy,
+        'LogitAdjustedLoss': LogitAdjustedLoss(class_stats=stats),
+        'PairwiseMarginLoss': PairwiseMarginLoss(class_stats=stats),
+    }
+    target = torch.randint(num_classes, (batch,), device=device)
+    return contestants, torch.randn(batch, num_classes, device=device), target
+
+
+def multi_label_row(batch: int, num_classes: int, device: str) -> tuple:
+    """Contestants and input with three labels an image on average."""
+    stats = long_tailed(num_classes)
+    contestants = {
+        'F.bce_with_logits': F.binary_cross_entropy_with_logits,
+        'DB-Focal': DistributionBalancedLoss(class_stats=stats),
+        'DB-Focal, literal': LiteralDBFocal(stats),
+    }
+    scores = torch.randn(batch, num_classes, device=device)
+    target = (torch.rand_like(scores) < 3 / num_classes).float()
+    return contestants, scores, target
+
+
+ROWS = (
+    (single_label_row, 1024, 1203),
+    (single_label_row, 1024, 8142),
+    (multi_label_row, 256, 80),
+    (multi_label_row, 64, 8142),
+)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--turns', type=int, default=101)
     parser.add_argument('--device', default='cpu')
     args = parser.parse_args()
-    for batch, num_classes in ((1024, 1203), (1024, 8142)):
-        stats = long_tailed(num_classes)
-        scores = torch.randn(batch, num_classes, device=args.device)
-        target = torch.randint(num_classes, (batch,), device=args.device)
-        contestants = {
-            'F.cross_entropy': F.cross_entropy,
-            'LogitAdjustedLoss': LogitAdjustedLoss(class_stats=stats),
-            'PairwiseMarginLoss': PairwiseMarginLoss(class_stats=stats),
-        }
+    for row, batch, num_classes in ROWS:
+        contestants, scores, target = row(batch, num_classes, args.device)
         for loss in contestants.values():
             if isinstance(loss, torch.nn.Module):
                 loss.to(args.device)

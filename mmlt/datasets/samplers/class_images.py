@@ -52,3 +52,38 @@ class ClassImages:
         """
         rank = rng.integers(self.counts[classes])
         return self._images[self._starts[classes] + rank]
+
+    def cycle(
+        self, classes: np.ndarray, rng: np.random.Generator
+    ) -> np.ndarray:
+        """Go through the images of each class in random order.
+
+        No image of a class comes again before all of them have come; then
+        they come in another order.
+
+        Args:
+            classes (np.ndarray): (M,) classes that have images.
+            rng (np.random.Generator): Source of randomness.
+
+        Returns:
+            np.ndarray: (M,) int64 positions in the data set.
+        """
+        draws = np.bincount(classes, minlength=len(self.counts))
+        rounds = -(-draws // np.maximum(self.counts, 1))
+        # The orders of class k are entries starts[k] to ends[k], a round
+        # after the other: sorted by first entry of the round + random number.
+        ends = np.cumsum(rounds * self.counts)
+        starts = ends - rounds * self.counts
+        label = np.repeat(np.arange(len(self.counts)), ends - starts)
+        rank = np.arange(len(label)) - starts[label]
+        place = rank % self.counts[label]
+        order = np.argsort(
+            starts[label] + rank - place + rng.random(len(rank))
+        )
+        images = self._images[self._starts[label] + place][order]
+        # The r-th draw of a class takes the r-th entry of the class.
+        by_class = np.argsort(classes, kind='stable')
+        first = np.cumsum(draws) - draws
+        nth = np.empty_like(by_class)
+        nth[by_class] = np.arange(len(classes)) - first[classes[by_class]]
+        return images[starts[classes] + nth]

@@ -1,5 +1,11 @@
 from .alpha_schedule_hook import AlphaScheduleHook
 from .class_stats_hook import ClassStatsHook
 from .classifier_edit_hook import ClassifierEditHook
+from .trainable_parts_hook import TrainablePartsHook
 
-__all__ = ['AlphaScheduleHook', 'ClassStatsHook', 'ClassifierEditHook']
+__all__ = [
+    'AlphaScheduleHook',
+    'ClassStatsHook',
+    'ClassifierEditHook',
+    'TrainablePartsHook',
+]

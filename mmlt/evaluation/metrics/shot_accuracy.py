@@ -185,9 +185,9 @@ class ShotAccuracy(BaseMetric):
         names = {self.group_names[group] for group in np.flatnonzero(empty)}
         for name in sorted(names - self._empty_groups):
             print_log(
-                f'ShotAccuracy: no class of the {split} set is in the group '
-                f'{name!r} of thresholds={self.thresholds}, so the result '
-                'does not hold it',
+                f'{type(self).__name__}: no class of the {split} set is in '
+                f'the group {name!r} of thresholds={self.thresholds}, so the '
+                'result does not hold it',
                 logger='current',
                 level=logging.WARNING,
             )
@@ -216,15 +216,20 @@ class ShotAccuracy(BaseMetric):
             )
 
     def _log_table(
-        self, recall: np.ndarray, groups: np.ndarray, test_count: np.ndarray
+        self,
+        values: np.ndarray,
+        groups: np.ndarray,
+        test_count: np.ndarray,
+        heading: str = 'accuracy',
     ) -> None:
         train_count = self.class_stats.count(self.by)
         names = (self.dataset_meta or {}).get('classes')
-        names = names or self.class_stats.classes or range(len(recall))
-        table = Table(title='Accuracy of each class (%)', box=ASCII)
+        names = names or self.class_stats.classes or range(len(values))
+        title = f'{heading[0].upper()}{heading[1:]} of each class (%)'
+        table = Table(title=title, box=ASCII)
         table.add_column('class')
         table.add_column('group')
-        for column in (f'training {self.by}s', 'test images', 'accuracy'):
+        for column in (f'training {self.by}s', 'test images', heading):
             table.add_column(column, justify='right')
         for k in np.argsort(-train_count, kind='stable'):
             table.add_row(
@@ -232,7 +237,7 @@ class ShotAccuracy(BaseMetric):
                 self.group_names[groups[k]],
                 str(train_count[k]),
                 str(test_count[k]),
-                f'{recall[k]:.2f}' if test_count[k] else '-',
+                f'{values[k]:.2f}' if test_count[k] else '-',
             )
         text = io.StringIO()
         Console(file=text, width=100, markup=False, emoji=False).print(table)

@@ -1,14 +1,42 @@
+from .bags_loss import BAGSLoss
+from .class_balanced_focal_loss import ClassBalancedFocalLoss
+from .distribution_balanced_loss import (
+    DistributionBalancedLoss,
+    distribution_balanced_loss,
+    negative_tolerant_bias,
+    rebalanced_weight,
+)
+from .eql_loss import EQLLoss
+from .eqlv2_loss import EQLv2Loss
+from .focal_bce import focal_bce
 from .logit_adjusted_loss import LogitAdjustedLoss, logit_adjusted_loss
+from .multi_label_ldam_loss import MultiLabelLDAMLoss
+from .multi_label_loss import MultiLabelLoss
 from .pairwise_margin_loss import (
     PairwiseMarginLoss,
     is_fisher_consistent,
     pairwise_margin_loss,
 )
+from .reweighted_bce_loss import ReweightedBCELoss
+from .seesaw_loss import SeesawLoss
 
 __all__ = [
+    'BAGSLoss',
+    'ClassBalancedFocalLoss',
+    'DistributionBalancedLoss',
+    'EQLLoss',
+    'EQLv2Loss',
     'LogitAdjustedLoss',
+    'MultiLabelLDAMLoss',
+    'MultiLabelLoss',
     'PairwiseMarginLoss',
+    'ReweightedBCELoss',
+    'SeesawLoss',
+    'distribution_balanced_loss',
+    'focal_bce',
     'is_fisher_consistent',
     'logit_adjusted_loss',
+    'negative_tolerant_bias',
     'pairwise_margin_loss',
+    'rebalanced_weight',
 ]

@@ -1,0 +1,175 @@
+"""Train some parts of a model and freeze the rest."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+
+from mmcv.cnn import is_norm
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+from mmengine.optim import OptimWrapper
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
+
+from mmlt.registry import HOOKS
+
+
+@HOOKS.register_module()
+class TrainablePartsHook(Hook):
+    """Freeze all but the named parts; the second stage of BAGS and of cRT.
+
+    Works with distributed training without ``find_unused_parameters``: the
+    model is wrapped anew once it is frozen. Parameters that the model itself
+    has frozen (``frozen_stages``) stay so, even in a named part.
+
+    Args:
+        trainable (Sequence[str]): Names of modules or parameters as in
+            ``model.named_parameters()``, with ``*``, ``?`` and ``[...]`` as
+            in the shell: ``'roi_head.bbox_head.fc_cls'``, in a cascade
+            ``'roi_head.bbox_head.*.fc_cls'``.
+        norm_eval (bool): Let the normalisation layers of frozen parts use
+            and keep their running statistics. Defaults to True.
+
+    Raises:
+        ValueError: Before training, if a name fits no trainable parameter.
+        TypeError: If the model is sharded over the ranks.
+
+    Example:
+        >>> default_hooks = dict(
+        ...     trainable_parts=dict(
+        ...         type='mmlt.TrainablePartsHook',
+        ...         trainable=['roi_head.bbox_head.fc_cls'],
+        ...     )
+        ... )
+    """
+
+    def __init__(
+        self, trainable: Sequence[str], norm_eval: bool = True
+    ) -> None:
+        if isinstance(trainable, str) or not trainable:
+            raise ValueError(
+                "trainable must be a list such as ['head.fc'], got "
+                f'{trainable!r}'
+            )
+        self.trainable = list(trainable)
+        self.norm_eval = norm_eval
+        self._kept: list[str] = []
+        self._frozen_norms: list[nn.Module] = []
+
+    def before_run(self, runner) -> None:
+        """Freeze, before the weights are initialised or loaded."""
+        if not isinstance(runner.optim_wrapper, OptimWrapper):
+            return  # Validation or test: there is nothing to train.
+        model, wrapped = runner.model, is_model_wrapper(runner.model)
+        if wrapped:
+            if not isinstance(model, DistributedDataParallel):
+                raise TypeError(
+                    'TrainablePartsHook cannot freeze parts of a '
+                    f'{type(model).__name__}, whose parameters are sharded; '
+                    'use MMDistributedDataParallel'
+                )
+            model = model.module
+        self._freeze(runner, model)
+        if wrapped:
+            # The wrapper in place waits for gradients that no longer come.
+            runner.model = runner.wrap_model(
+                runner.cfg.get('model_wrapper_cfg'), model
+            )
+
+    def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
+        """Say which parameters the checkpoint does not fill, and why.
+
+        A new classifier is meant to start afresh; a frozen part is not.
+        """
+        if not self._kept:
+            return
+        content = checkpoint.get('state_dict', checkpoint)
+        content = {
+            name.removeprefix('module.'): tuple(value.shape)
+            for name, value in content.items()
+        }
+        model = runner.model
+        model = model.module if is_model_wrapper(model) else model
+        fresh = {
+            name: f'{name} {tuple(parameter.shape)}, in the checkpoint '
+            f'{content.get(name, "absent")}'
+            for name, parameter in model.named_parameters()
+            if content.get(name) != tuple(parameter.shape)
+        }
+        new = [text for name, text in fresh.items() if name in self._kept]
+        lost = [text for name, text in fresh.items() if name not in self._kept]
+        if new:
+            runner.logger.warning(
+                f'Trained afresh, not loaded: {"; ".join(new)}'
+            )
+        if lost:
+            runner.logger.warning(
+                'Frozen at random values, because the checkpoint does not '
+                f'fit: {_shorten(lost)}'
+            )
+
+    def before_train_iter(self, runner, *args, **kwargs) -> None:
+        """Keep frozen norms in evaluation mode."""
+        # The loops call `model.train()` after `before_train_epoch`.
+        for norm in self._frozen_norms:
+            norm.eval()
+
+    def _freeze(self, runner, model: nn.Module) -> None:
+        parameters = dict(model.named_parameters())
+        chosen = [n for n, p in parameters.items() if p.requires_grad]
+        for pattern in self.trainable:
+            if not any(_fits(pattern, name) for name in chosen):
+                raise ValueError(_no_match(pattern, parameters))
+        kept = [
+            name
+            for name in chosen
+            if any(_fits(pattern, name) for pattern in self.trainable)
+        ]
+        for name in set(parameters).difference(kept):
+            parameters[name].requires_grad_(False)
+        self._frozen_norms = [
+            module
+            for name, module in model.named_modules()
+            if self.norm_eval
+            and is_norm(module)
+            and not any(_fits(pattern, name) for pattern in self.trainable)
+        ]
+        self._kept = kept
+        number = sum(parameters[name].numel() for name in kept)
+        total = sum(parameter.numel() for parameter in parameters.values())
+        runner.logger.info(
+            f'Training {number:,} of {total:,} parameters '
+            f'({number / total:.2%}): {_shorten(kept)}'
+        )
+
+
+def _fits(pattern: str, name: str) -> bool:
+    """Whether the pattern is that of ``name`` or of a module around it."""
+    while name:
+        if fnmatchcase(name, pattern):
+            return True
+        name = name.rpartition('.')[0]
+    return False
+
+
+def _no_match(pattern: str, parameters: dict[str, nn.Parameter]) -> str:
+    frozen = [name for name in parameters if _fits(pattern, name)]
+    if frozen:
+        return (
+            f'trainable: {pattern!r} fits only parameters that the model '
+            f'itself freezes: {_shorten(frozen)}; lower its frozen_stages'
+        )
+    modules = {name.rpartition('.')[0] for name in parameters}
+    names = sorted(modules.union(parameters))
+    close = difflib.get_close_matches(pattern, names, n=5, cutoff=0.3)
+    return (
+        f'trainable: {pattern!r} fits no parameter of the model; close to it '
+        f'are {close}'
+    )
+
+
+def _shorten(names: Sequence[str]) -> str:
+    more = f' and {len(names) - 8} more' if len(names) > 8 else ''
+    return ', '.join(names[:8]) + more

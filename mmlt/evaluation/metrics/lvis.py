@@ -1,0 +1,285 @@
+"""LVIS evaluation of detectors. D detections, K categories."""
+
+from __future__ import annotations
+
+import io
+import logging
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from mmdet.evaluation import CocoMetric
+from mmengine.fileio import get_local_path
+from mmengine.logging import print_log
+from rich.box import ASCII
+from rich.console import Console
+from rich.table import Table
+
+from mmlt.evaluation.lvis_eval import (
+    Curves,
+    Detections,
+    average_precision,
+    evaluate,
+    load_annotations,
+    summarize,
+)
+from mmlt.registry import METRICS
+
+
+@METRICS.register_module()
+class LVISMetric(CocoMetric):
+    """Average precision by the protocol of LVIS, in percent.
+
+    `LVIS <https://arxiv.org/abs/1908.03195>`_ v0.5, v1, or any annotation
+    file in their format: each image has ``neg_category_ids`` and
+    ``not_exhaustive_category_ids``, each category its ``frequency``.
+
+    The result holds, for each of ``metric``, ``bbox_AP``, ``bbox_AP50``,
+    ``bbox_AP75``, ``bbox_APs`` / ``APm`` / ``APl`` (by area), ``bbox_APr`` /
+    ``APc`` / ``APf`` (rare, common, frequent) and ``bbox_AR@300`` /
+    ``ARs@300`` / ``ARm@300`` / ``ARl@300``. What does not occur in the
+    annotations, such as large objects, is left out.
+
+    With ``max_dets_per_class`` the names end in ``_fixed``: AP_fixed of
+    `Evaluating Large-Vocabulary Object Detectors
+    <https://arxiv.org/abs/2102.01066>`_ takes ``max_dets=None,
+    max_dets_per_class=10000``, and a detector that returns more than 300
+    boxes an image.
+
+    Note:
+        mmdet's LVISMetric returns fractions rounded to three digits, and -1
+        for what does not occur.
+
+    Args:
+        ann_file (str): Annotations of the split that is tested.
+        metric (str | Sequence[str]): ``'bbox'``, ``'segm'`` or both.
+        classwise (bool): Whether to log a table of all categories, the most
+            frequent in training first.
+        max_dets (int | None): Detections that count of an image, the best
+            of all categories. None: all.
+        max_dets_per_class (int | None): Detections that count of a category
+            over all images. None: all.
+        backend (str): ``'hotcoco'``, or ``'lvis'`` for lvis-api, which gives
+            the same numbers slowly.
+        format_only (bool): Only write the predictions.
+        outfile_prefix (str | None): Write the predictions to
+            ``{outfile_prefix}.bbox.json`` and ``.segm.json``.
+        backend_args (dict | None): Of the file backend that reads
+            ``ann_file``, see MMEngine.
+        collect_device (str): ``'cpu'`` or ``'gpu'``, where ranks exchange
+            results.
+        prefix (str | None): Instead of ``'lvis'``.
+
+    Raises:
+        FileNotFoundError: If there is no ``ann_file``.
+        ValueError: If it is damaged or an argument is of no use.
+
+    Example:
+        >>> val_evaluator = dict(
+        ...     type='mmlt.LVISMetric',
+        ...     ann_file='data/lvis_v1/annotations/lvis_v1_val.json',
+        ...     metric=['bbox', 'segm'])
+    """
+
+    default_prefix = 'lvis'
+
+    def __init__(
+        self,
+        ann_file: str,
+        metric: str | Sequence[str] = 'bbox',
+        classwise: bool = False,
+        max_dets: int | None = 300,
+        max_dets_per_class: int | None = None,
+        backend: str = 'hotcoco',
+        format_only: bool = False,
+        outfile_prefix: str | None = None,
+        backend_args: dict | None = None,
+        collect_device: str = 'cpu',
+        prefix: str | None = None,
+    ) -> None:
+        metrics = [metric] if isinstance(metric, str) else list(metric)
+        if not metrics or set(metrics) - {'bbox', 'segm'}:
+            raise ValueError(
+                f"metric must be 'bbox', 'segm' or a list of both, got "
+                f'{metric!r}'
+            )
+        for name, cap in (
+            ('max_dets', max_dets),
+            ('max_dets_per_class', max_dets_per_class),
+        ):
+            if cap is not None and (not isinstance(cap, int) or cap < 1):
+                raise ValueError(
+                    f'{name} must be a whole number >= 1, or None for no '
+                    f'cap, got {cap!r}'
+                )
+        if format_only and outfile_prefix is None:
+            raise ValueError(
+                'format_only=True writes predictions only: say where with '
+                'outfile_prefix'
+            )
+        super().__init__(
+            metric=metrics,
+            classwise=classwise,
+            format_only=format_only,
+            outfile_prefix=outfile_prefix,
+            backend_args=backend_args,
+            collect_device=collect_device,
+            prefix=prefix,
+        )
+        self.max_dets = max_dets
+        self.max_dets_per_class = max_dets_per_class
+        self.backend = backend
+        self.ann_file = ann_file
+        with get_local_path(ann_file, backend_args=backend_args) as path:
+            self._coco_api = load_annotations(path, backend)
+        # Labels are positions in this list, as in mmdet's LVIS data sets.
+        self.cat_ids = list(self._coco_api.cats)
+        self.img_ids = list(self._coco_api.imgs)
+        self._known_images = frozenset(self.img_ids)
+
+    def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
+        """Keep the predictions of one batch.
+
+        Args:
+            data_batch: Not used.
+            data_samples (Sequence[dict]): With ``img_id``, ``ori_shape`` and
+                ``pred_instances``.
+
+        Raises:
+            ValueError: If ``ann_file`` does not know an image or a label.
+        """
+        start = len(self.results)
+        super().process(data_batch, data_samples)
+        for _, prediction in self.results[start:]:
+            self._check(prediction)
+
+    def compute_metrics(self, results: list) -> dict[str, float]:
+        """Evaluate the predictions of all ranks.
+
+        Args:
+            results (list): What :meth:`process` has kept of each image.
+
+        Returns:
+            dict[str, float]: In percent.
+        """
+        if not results:
+            return {}
+        predictions = [prediction for _, prediction in results]
+        if self.outfile_prefix is not None:
+            files = self.results2json(predictions, self.outfile_prefix)
+            _log(f'Predictions are in {sorted(set(files.values()))}')
+        if self.format_only:
+            return {}
+        scores = {}
+        for iou_type in self.metrics:
+            detections = self._detections(predictions, iou_type)
+            start = time.perf_counter()
+            _log(
+                f'LVIS {iou_type}: {len(detections.score)} detections in '
+                f'{len(predictions)} images, {self.backend} ...'
+            )
+            curves = self._evaluate(detections, iou_type)
+            _log(f'LVIS {iou_type}: {time.perf_counter() - start:.1f} s')
+            scores.update(self._named_scores(curves, iou_type))
+            if self.classwise:
+                self._log_table(curves, iou_type)
+        return scores
+
+    def _check(self, prediction: dict) -> None:
+        """Raise now rather than after the whole epoch."""
+        if prediction['img_id'] not in self._known_images:
+            raise ValueError(
+                f'ann_file: {self.ann_file!r} has no image of the id '
+                f'{prediction["img_id"]!r}; it must be the annotation file '
+                'of the data set that is tested'
+            )
+        named = (self.dataset_meta or {}).get('classes')
+        if named is not None and len(named) != len(self.cat_ids):
+            raise ValueError(
+                f'The data set has {len(named)} classes, but '
+                f'{self.ann_file!r} {len(self.cat_ids)} categories; give the '
+                'data set metainfo=dict(classes=...) with all of them'
+            )
+        largest = prediction['labels'].max(initial=-1)
+        if largest >= len(self.cat_ids):
+            raise ValueError(
+                f'The model predicts the label {largest}, but '
+                f'{self.ann_file!r} has {len(self.cat_ids)} categories; set '
+                'num_classes of the heads'
+            )
+        if 'segm' in self.metrics and 'masks' not in prediction:
+            raise ValueError(
+                "metric='segm' needs masks, but the model predicts boxes "
+                "only; use metric='bbox'"
+            )
+
+    def _detections(
+        self, predictions: list[dict], iou_type: str
+    ) -> Detections:
+        count = [len(each['labels']) for each in predictions]
+        image_id = np.repeat([each['img_id'] for each in predictions], count)
+        labels = np.concatenate([each['labels'] for each in predictions])
+        box = np.concatenate([each['bboxes'] for each in predictions])
+        box = box.reshape(-1, 4).astype(np.float64)
+        box[:, 2:] -= box[:, :2]
+        masks, key = None, 'scores'
+        if iou_type == 'segm':
+            masks = [mask for each in predictions for mask in each['masks']]
+            if 'mask_scores' in predictions[0]:
+                key = 'mask_scores'
+        return Detections(
+            image_id,
+            np.asarray(self.cat_ids)[labels.astype(np.int64)],
+            box,
+            np.concatenate([each[key] for each in predictions]).astype(float),
+            masks,
+        )
+
+    def _evaluate(self, detections: Detections, iou_type: str) -> Curves:
+        if self.max_dets_per_class is not None:
+            detections = detections.best_of_each(
+                'category_id', self.max_dets_per_class
+            )
+        return evaluate(
+            self._coco_api, detections, iou_type, self.max_dets, self.backend
+        )
+
+    def _named_scores(self, curves: Curves, iou_type: str) -> dict:
+        cats = self._coco_api.cats
+        frequency = np.array([cats[i]['frequency'] for i in sorted(cats)])
+        fixed = '' if self.max_dets_per_class is None else '_fixed'
+        scores = {}
+        for name, value in summarize(curves, frequency).items():
+            if np.isnan(value):
+                continue
+            if name.startswith('AR'):
+                name = f'{name}@{self.max_dets or "all"}'
+            scores[f'{iou_type}_{name}{fixed}'] = 100 * value
+        return scores
+
+    def _log_table(self, curves: Curves, iou_type: str) -> None:
+        cats = self._coco_api.cats
+        table = Table(title=f'{iou_type} AP of each class (%)', box=ASCII)
+        for column in ('class', 'group'):
+            table.add_column(column)
+        for column in ('training images', 'AP', 'AP50'):
+            table.add_column(column, justify='right')
+        order = {category: k for k, category in enumerate(sorted(cats))}
+        images = {i: cats[i].get('image_count', 0) for i in cats}
+        for category in sorted(cats, key=images.get, reverse=True):
+            precision = curves.precision[:, :, order[category], 0]
+            values = map(average_precision, (precision, precision[0]))
+            table.add_row(
+                cats[category]['name'],
+                cats[category]['frequency'],
+                str(images[category]),
+                *('-' if np.isnan(x) else f'{100 * x:.2f}' for x in values),
+            )
+        text = io.StringIO()
+        Console(file=text, width=100, markup=False, emoji=False).print(table)
+        _log(f'\n{text.getvalue()}')
+
+
+def _log(message: str) -> None:
+    print_log(message, logger='current', level=logging.INFO)

@@ -1,0 +1,462 @@
+"""Balanced group softmax.
+
+Shape letters: R RoIs (or images), C classes, G groups of classes, K columns
+of the classifier, S softmaxes: the G groups and that of the background.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from mmlt.class_stats import ClassStats, check_by, check_thresholds
+from mmlt.models.class_stats_module import ClassStatsModule
+from mmlt.registry import MODELS
+
+from .logit_adjusted_loss import check_reduction
+
+
+class GroupLayout(NamedTuple):
+    """Which columns compete in which softmax.
+
+    Args:
+        sizes (tuple[int]): (S,) columns of each softmax.
+        order (Tensor): (K,) the columns, softmax by softmax.
+        rank (Tensor): (K,) place of each column in ``order``.
+        softmax (Tensor): (K,) index of each column's softmax.
+    """
+
+    sizes: tuple[int, ...]
+    order: Tensor
+    rank: Tensor
+    softmax: Tensor
+
+
+def _exp_and_sums(
+    scores: Tensor, layout: GroupLayout
+) -> tuple[Tensor, Tensor, Tensor]:
+    """(R, K) ``exp(z - peak)``, softmax by softmax; (R, S) sums, peaks."""
+    # Contiguous softmaxes cost one copy; the peaks of padded or masked ones
+    # would cost a pass over all columns for each softmax.
+    exp = scores.index_select(1, layout.order)
+    parts = exp.split(layout.sizes, dim=1)
+    peak = torch.stack([part.amax(dim=1) for part in parts], dim=1)
+    in_order = layout.softmax.index_select(0, layout.order)
+    exp = exp.sub_(peak.index_select(1, in_order)).exp_()
+    parts = exp.split(layout.sizes, dim=1)
+    return exp, torch.stack([part.sum(dim=1) for part in parts], 1), peak
+
+
+class _GroupCrossEntropy(torch.autograd.Function):
+    """The cross entropies of all softmaxes, with one gradient tensor.
+
+    Autograd's own would add up one (R, K) gradient for each softmax.
+    """
+
+    @staticmethod
+    def forward(ctx, scores, column, sizes, order, rank, softmax):
+        layout = GroupLayout(sizes, order, rank, softmax)
+        exp, total, peak = _exp_and_sums(scores, layout)
+        ctx.save_for_backward(exp, total, column, rank, softmax)
+        return total.log() + peak - scores.gather(1, column)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, grad):
+        exp, total, column, rank, softmax = ctx.saved_tensors
+        result = exp.index_select(1, rank)
+        result.mul_((grad / total).index_select(1, softmax))
+        result.scatter_add_(1, column, -grad)
+        return result, None, None, None, None, None
+
+
+def group_cross_entropy(
+    cls_score: Tensor, column: Tensor, layout: GroupLayout
+) -> Tensor:
+    r"""Cross entropy within each softmax.
+
+    .. math:: \log \sum_{k \in g} e^{z_k} - z_{y_g}
+
+    Args:
+        cls_score (Tensor): (R, K) logits.
+        column (Tensor): (R, S) target column ``y_g`` in each softmax.
+        layout (GroupLayout): The softmaxes.
+
+    Returns:
+        Tensor: (R, S) losses, in float32 for half-precision logits.
+    """
+    if cls_score.element_size() < 4:
+        cls_score = cls_score.float()
+    return _GroupCrossEntropy.apply(cls_score, column, *layout)
+
+
+def group_softmax(cls_score: Tensor, layout: GroupLayout) -> Tensor:
+    """(R, K) probability of each column of the logits in its softmax."""
+    if cls_score.element_size() < 4:
+        cls_score = cls_score.float()
+    exp, total, _ = _exp_and_sums(cls_score, layout)
+    total = total.index_select(1, layout.softmax)
+    return exp.index_select(1, layout.rank) / total
+
+
+def select_rois(
+    own: Tensor, valid: Tensor, others_ratio: float | None
+) -> Tensor:
+    """Each group's own RoIs and a random draw of the others.
+
+    Adds ``int(ratio * #own)`` of the rest, drawn without replacement and for
+    each group anew; all of the rest if that is fewer.
+
+    Args:
+        own (Tensor): (R, S) bool, the RoI's class is in the group.
+        valid (Tensor): (R,) bool; other RoIs are never selected.
+        others_ratio (float | None): None takes all of the rest, for groups
+            that have an RoI of their own.
+
+    Returns:
+        Tensor: (R, S) bool.
+    """
+    rest = ~own & valid.unsqueeze(1)
+    own = own & valid.unsqueeze(1)
+    num_own = own.sum(dim=0)
+    if others_ratio is None:
+        return own | (rest & (num_own > 0))
+    # A random order with the rest in front: the first so many are drawn. By
+    # place, not by value, because random floats have ties.
+    key = torch.rand(rest.shape, device=rest.device).masked_fill_(~rest, 2)
+    place = torch.arange(len(rest), device=rest.device).unsqueeze(1)
+    # In double precision, as Python computes `int(ratio * count)`.
+    drawn = place < (num_own.double() * others_ratio).long()
+    drawn = torch.zeros_like(rest).scatter(0, key.argsort(dim=0), drawn)
+    return own | (drawn & rest)
+
+
+def suggest_thresholds(
+    stats: ClassStats, num_groups: int, by: str = 'instance'
+) -> tuple[int, ...]:
+    """Thresholds that put about as many classes into each group.
+
+    Fewer than ``num_groups - 1`` if too many classes have the same count.
+
+    Args:
+        stats (ClassStats): Class statistics.
+        num_groups (int): Number of groups G.
+        by (str): ``'image'`` or ``'instance'`` counts.
+    """
+    count = np.sort(stats.count(by))
+    edges = np.arange(1, num_groups) * len(count) // num_groups
+    rising = np.unique(count[edges])
+    # A threshold at the lowest count, or at 0, leaves nothing below.
+    return tuple(int(edge) for edge in rising if edge > max(count[0], 0))
+
+
+@MODELS.register_module()
+class BAGSLoss(ClassStatsModule):
+    r"""Balanced group softmax: one softmax for classes of like frequency.
+
+    `BAGS <https://arxiv.org/abs/2006.10408>`_, equations 2 to 4:
+
+    .. math::
+        L = \sum_g \frac{1}{\max(\sum_i w_{gi}, 1)}
+        \sum_i w_{gi} \, \mathrm{CE}(z_{g,i}, y_{g,i}), \qquad
+        p(c) = \mathrm{softmax}_{g(c)}(z)_c \, p(\mathrm{foreground})
+
+    Group 0 tells foreground from background and takes all RoIs. Each group
+    of classes has a column "others"; it takes its own RoIs and a draw of the
+    rest, see :func:`select_rois`. The classifier's columns are ``[C classes |
+    G others | foreground, background]``, and the label of the background is
+    C. Boxes are scored without renormalisation.
+
+    It brings its number of columns, activation and accuracy along, so that
+    it works in the stock box heads of MMDetection. For images, without a
+    background, see :class:`mmlt.models.heads.BAGSHead`.
+
+    Note:
+        Each group divides by its own weights, as published; ``avg_factor``
+        is therefore not used. The authors' code ignores ``label_weights``;
+        here they weigh the RoIs, and an RoI of weight 0 is not drawn.
+
+    Args:
+        num_classes (int): Number of classes C, without the background.
+        thresholds (Sequence[int]): Counts at which the next of the G =
+            len(thresholds) + 1 groups starts. Defaults to (10, 100, 1000).
+        others_ratio (float | None): beta: how many others are drawn for each
+            RoI of a group. None takes all. Defaults to 8.0.
+        background_group (bool): Have group 0. Without it, p(foreground) is
+            left out and the background has the score :math:`\prod_g
+            p_g(\mathrm{others})`. Defaults to True.
+        others (bool): Have the columns "others". Without them a group learns
+            from its own RoIs only, and ``others_ratio`` has no meaning.
+            Defaults to True.
+        class_stats (ClassStats | dict | list | str | None): See
+            :meth:`mmlt.class_stats.ClassStats.from_any`.
+        by (str): Group by ``'instance'`` or ``'image'`` counts. Defaults to
+            ``'instance'``.
+        loss_weight (float): Weight of the loss.
+
+    Raises:
+        ValueError: If an argument is out of range, the thresholds do not
+            rise, or the statistics have another number of classes.
+    """
+
+    custom_cls_channels = True
+    custom_activation = True
+    custom_accuracy = True
+
+    def __init__(
+        self,
+        num_classes: int,
+        thresholds: Sequence[int] = (10, 100, 1000),
+        others_ratio: float | None = 8.0,
+        background_group: bool = True,
+        others: bool = True,
+        class_stats: Any = None,
+        by: str = 'instance',
+        loss_weight: float = 1.0,
+    ) -> None:
+        super().__init__()
+        if num_classes < 1:
+            raise ValueError(f'num_classes must be >= 1, got {num_classes}')
+        if others_ratio is not None and not 0 <= others_ratio < math.inf:
+            raise ValueError(
+                'others_ratio must be finite and >= 0, or None for all '
+                f'others, got {others_ratio}'
+            )
+        check_thresholds(thresholds)
+        check_by(by)
+        self.num_classes = num_classes
+        self.thresholds = tuple(thresholds)
+        self.num_groups = len(self.thresholds) + 1
+        self.others_ratio = others_ratio
+        self.background_group = background_group
+        self.others = others
+        self.by = by
+        self.loss_weight = loss_weight
+        self.group_names: tuple[str, ...] = ()
+        self.group_sizes: tuple[int, ...] = ()
+        empty = torch.zeros(0, dtype=torch.long)
+        for name in ('order', 'rank', 'softmax', 'column', 'own'):
+            self.register_buffer(name, empty.clone(), persistent=False)
+        self.init_class_stats(class_stats)
+
+    def on_class_stats(self, stats: ClassStats) -> None:
+        """Lay out the softmaxes and tabulate the targets of each label."""
+        if stats.num_classes != self.num_classes:
+            raise ValueError(
+                f'BAGSLoss has num_classes={self.num_classes}, but the class '
+                f'statistics hold {stats.num_classes} classes; set '
+                'num_classes of the head and of its loss, or give the '
+                'statistics of this data set'
+            )
+        groups = stats.groups(self.thresholds, self.by)
+        self._warn_of_empty_groups(stats, groups)
+        columns = self._columns_of_softmaxes(groups)
+        order = np.concatenate(list(columns.values()))
+        softmax = np.empty_like(order)
+        column = np.empty((self.num_classes + 1, len(columns)), np.int64)
+        own = np.zeros(column.shape, bool)
+        for index, members in enumerate(columns.values()):
+            softmax[members] = index
+            # The first is what a class of another group is in this one.
+            column[:, index] = members[0]
+            classes = members[members < self.num_classes]
+            column[classes, index] = classes
+            own[classes, index] = True
+        if self.background_group:
+            column[-1, 0] = self._num_columns - 1
+            own[:, 0] = True
+        self.group_names = tuple(columns)
+        self.group_sizes = tuple(len(each) for each in columns.values())
+        tables = dict(
+            order=order, rank=order.argsort(), softmax=softmax,
+            column=column, own=own,
+        )  # fmt: skip
+        for name, table in tables.items():
+            device = getattr(self, name).device
+            setattr(self, name, torch.from_numpy(table).to(device))
+
+    @property
+    def layout(self) -> GroupLayout:
+        """The softmaxes; raises if there are no statistics yet."""
+        self.check_class_stats()
+        return GroupLayout(
+            self.group_sizes, self.order, self.rank, self.softmax
+        )
+
+    @property
+    def _num_columns(self) -> int:
+        others = self.num_groups if self.others else 0
+        return self.num_classes + others + 2 * self.background_group
+
+    def _columns_of_softmaxes(self, groups: np.ndarray) -> dict:
+        columns = {}
+        if self.background_group:
+            last = self._num_columns
+            columns['group0'] = np.array([last - 2, last - 1])
+        for group in range(self.num_groups):
+            members = np.flatnonzero(groups == group)
+            if self.others:
+                members = np.append(self.num_classes + group, members)
+            # Without a column there is no softmax either.
+            if members.size:
+                columns[f'group{group + 1}'] = members
+        return columns
+
+    def _warn_of_empty_groups(
+        self, stats: ClassStats, groups: np.ndarray
+    ) -> None:
+        sizes = np.bincount(groups, minlength=self.num_groups)
+        if (sizes == 0).any():
+            better = suggest_thresholds(stats, self.num_groups, self.by)
+            warnings.warn(
+                f'BAGSLoss: thresholds={self.thresholds} leave groups '
+                f'without classes (classes a group: {sizes.tolist()}); '
+                f'thresholds={better} would spread them evenly',
+                stacklevel=2,
+            )
+
+    def get_cls_channels(self, num_classes: int) -> int:
+        """Columns of the classifier: C + G + 2, with all parts switched on.
+
+        Args:
+            num_classes (int): That of the head.
+        """
+        if num_classes != self.num_classes:
+            raise ValueError(
+                f'the head has num_classes={num_classes} and its BAGSLoss '
+                f'{self.num_classes}; set both to the number of classes'
+            )
+        return self._num_columns
+
+    def get_activation(self, cls_score: Tensor) -> Tensor:
+        """Scores of the classes, and last that of the background.
+
+        Args:
+            cls_score (Tensor): (R, K) logits.
+
+        Returns:
+            Tensor: (R, C + 1) scores, whose rows need not sum to 1.
+        """
+        prob = group_softmax(cls_score, self.layout)
+        classes = prob[:, : self.num_classes]
+        if self.background_group:
+            background = prob[:, -1:]
+            classes = classes * prob[:, -2:-1]
+        elif self.others:
+            background = prob[:, self.num_classes :].prod(1, keepdim=True)
+        else:
+            background = torch.zeros_like(prob[:, :1])
+        return torch.cat([classes, background], dim=1)
+
+    def get_accuracy(self, cls_score: Tensor, labels: Tensor) -> dict:
+        """Accuracies in percent, without waiting for the device.
+
+        Args:
+            cls_score (Tensor): (R, K) logits.
+            labels (Tensor): (R,) with C for the background.
+
+        Returns:
+            dict[str, Tensor]: ``acc_classes``, the highest class score of
+            the foreground RoIs, and ``acc_foreground``, group 0.
+        """
+        with torch.no_grad():
+            correct = self.is_correct(cls_score, labels)
+            foreground = labels < self.num_classes
+            result = {'acc_classes': percentage(correct, foreground)}
+            if self.background_group:
+                found = cls_score[:, -2] > cls_score[:, -1]
+                result['acc_foreground'] = percentage(
+                    found == foreground, torch.ones_like(foreground)
+                )
+        return result
+
+    def is_correct(self, cls_score: Tensor, labels: Tensor) -> Tensor:
+        """(R,) bool: the class with the highest score is the label."""
+        scores = self.get_activation(cls_score)[:, : self.num_classes]
+        return scores.argmax(dim=1) == labels
+
+    def forward(
+        self,
+        cls_score: Tensor,
+        target: Tensor,
+        weight: Tensor | None = None,
+        avg_factor: float | None = None,
+        reduction_override: str | None = None,
+    ) -> dict[str, Tensor]:
+        """Compute the losses.
+
+        Args:
+            cls_score (Tensor): (R, K) logits.
+            target (Tensor): (R,) labels, C for the background.
+            weight (Tensor | None): (R,) weight of each RoI; those of weight
+                0 take no part.
+            avg_factor (float | None): Not used, see the class.
+            reduction_override (str | None): ``'none'`` for (R,) losses,
+                ``'sum'`` to leave out the division.
+
+        Returns:
+            dict[str, Tensor]: ``loss_cls_group0`` (background) and one loss
+            for each group of classes, ``loss_cls_group1`` the rarest. Their
+            sum is the loss.
+        """
+        layout = self.layout
+        reduction = reduction_override or 'mean'
+        check_reduction(reduction)
+        self._check_input(cls_score, target)
+        if weight is None:
+            weight = torch.ones_like(target, dtype=torch.float32)
+        losses = group_cross_entropy(cls_score, self.column[target], layout)
+        own, valid = self.own[target], weight > 0
+        if self.others:
+            selected = select_rois(own, valid, self.others_ratio)
+        else:
+            selected = own & valid.unsqueeze(1)
+        weights = weight.to(losses.dtype).unsqueeze(1) * selected
+        losses = self.loss_weight * weights * losses
+        if reduction != 'none':
+            losses = losses.sum(dim=0)
+        if reduction == 'mean':
+            losses = losses / weights.sum(dim=0).clamp(min=1)
+        parts = losses.unbind(dim=-1)
+        return {
+            f'loss_cls_{name}': loss
+            for name, loss in zip(self.group_names, parts, strict=True)
+        }
+
+    def _check_input(self, cls_score: Tensor, target: Tensor) -> None:
+        if cls_score.dim() != 2 or cls_score.size(1) != self._num_columns:
+            raise ValueError(
+                f'cls_score has the shape {tuple(cls_score.shape)}, expected '
+                f'(R, {self._num_columns}): {self.num_classes} classes and '
+                f'the columns of {self.num_groups} groups'
+            )
+        if target.shape != cls_score.shape[:1]:
+            raise ValueError(
+                f'target has the shape {tuple(target.shape)}; cls_score '
+                f'{tuple(cls_score.shape)} needs (R,) labels, because BAGS '
+                'does not define soft ones'
+            )
+        # On an accelerator this would wait for the device.
+        if target.device.type != 'cpu' or torch.compiler.is_compiling():
+            return
+        if target.numel():
+            low, high = target.aminmax()
+            if low < 0 or high > self.num_classes:
+                raise ValueError(
+                    f'target holds labels from {int(low)} to {int(high)}; '
+                    f'they must lie in [0, {self.num_classes}], the last '
+                    'being the background'
+                )
+
+
+def percentage(correct: Tensor, among: Tensor) -> Tensor:
+    """0-dim: how many of ``among`` are correct, in percent; 0 of none."""
+    hits = (correct & among).sum()
+    return 100.0 * hits / among.sum().clamp(min=1)

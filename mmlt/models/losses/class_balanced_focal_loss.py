@@ -1,0 +1,140 @@
+"""Class-balanced focal loss for multi-label data. B batch, C classes."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from mmlt.class_stats import ClassStats
+from mmlt.registry import MODELS
+
+from .focal_bce import focal_bce, label_slope
+from .multi_label_loss import (
+    FOCAL,
+    MultiLabelLoss,
+    check_number,
+    positive_count,
+    settings,
+)
+
+
+def balanced_weight(count: Tensor, beta: float) -> Tensor:
+    """``(1 - beta) / (1 - beta^n)``: 1 over the effective number of samples.
+
+    `Class-Balanced Loss <https://arxiv.org/abs/1901.05555>`_, Eq. 2.
+
+    Args:
+        count (Tensor): ``n`` >= 1, of any shape.
+        beta (float): In [0, 1).
+    """
+    log_beta = math.log(beta) if beta else -math.inf
+    return (beta - 1) / torch.expm1(count * log_beta)
+
+
+def by_class(target: Tensor, count: Tensor, beta: float) -> Tensor:
+    """(1, C): each class has its own weight."""
+    return balanced_weight(count, beta).unsqueeze(0)
+
+
+def average_n(target: Tensor, count: Tensor, beta: float) -> Tensor:
+    """(B, 1): the weight of the mean count of the image's classes."""
+    mean = (target * count).sum(1, keepdim=True) / target.sum(1, keepdim=True)
+    return balanced_weight(mean, beta)
+
+
+def average_w(target: Tensor, count: Tensor, beta: float) -> Tensor:
+    """(B, 1): the mean weight of the image's classes."""
+    weight = target * balanced_weight(count, beta)
+    return weight.sum(1, keepdim=True) / target.sum(1, keepdim=True)
+
+
+def min_n(target: Tensor, count: Tensor, beta: float) -> Tensor:
+    """(B, 1): the weight of the rarest of the image's classes."""
+    present = torch.where(target > 0, count, torch.inf)
+    return balanced_weight(present.amin(1, keepdim=True), beta)
+
+
+MODES = {
+    mode.__name__: mode for mode in (by_class, average_n, average_w, min_n)
+}
+
+
+@MODELS.register_module()
+class ClassBalancedFocalLoss(MultiLabelLoss):
+    """Focal loss, weighted by the inverse effective number of samples.
+
+    `Class-Balanced Loss <https://arxiv.org/abs/1901.05555>`_, and the four
+    ways of `Distribution-Balanced Loss <https://arxiv.org/abs/2007.09654>`_
+    to use it with several labels an image: ``'by_class'`` weighs each class,
+    the others each image, by the mean count of its classes (``'average_n'``),
+    the mean weight (``'average_w'``) or the smallest count (``'min_n'``).
+
+    Weights are divided by the mean over the classes, so that those of the
+    classes sum to C. A class without training images counts as having one;
+    an image without a positive label has the weight 1.
+
+    Args:
+        mode (str): One of the four.
+        beta (float): In [0, 1).
+        focal (dict | None): ``gamma`` and ``balance``, a constant factor;
+            None for the binary cross entropy.
+        class_stats (ClassStats | dict | list | str | None): Image counts,
+            see :class:`MultiLabelLoss`, also for targets and reduction.
+        reduction (str): ``'none'``, ``'mean'`` or ``'sum'``.
+        loss_weight (float): Weight of the loss.
+        use_sigmoid (bool): See :class:`MultiLabelLoss`.
+
+    Raises:
+        ValueError: For an unknown mode, or a number out of range.
+    """
+
+    def __init__(
+        self,
+        mode: str = 'by_class',
+        beta: float = 0.9999,
+        focal: dict | None = FOCAL,
+        class_stats: Any = None,
+        reduction: str = 'mean',
+        loss_weight: float = 1.0,
+        use_sigmoid: bool = True,
+    ) -> None:
+        super().__init__(reduction, loss_weight, use_sigmoid)
+        if mode not in MODES:
+            raise ValueError(
+                f'mode must be one of {sorted(MODES)}, got {mode!r}'
+            )
+        if check_number('beta', beta) >= 1:
+            raise ValueError(f'beta must be in [0, 1), got {beta}')
+        self.mode = mode
+        self.beta = beta
+        self.focal = settings('focal', focal, FOCAL)
+        self.register_buffer('count', torch.zeros(0), persistent=False)
+        self.register_buffer('mean_weight', torch.ones(()), persistent=False)
+        self.init_class_stats(class_stats)
+
+    def on_class_stats(self, stats: ClassStats) -> None:
+        """Keep the (C,) counts and the mean weight of the classes."""
+        count = torch.from_numpy(positive_count(stats)).double()
+        mean = balanced_weight(count, self.beta).mean()
+        self.count = count.to(self.count)
+        self.mean_weight = mean.to(self.mean_weight)
+
+    def element_loss(self, cls_score: Tensor, target: Tensor) -> Tensor:
+        count = self.count.to(cls_score.dtype)
+        weight = MODES[self.mode](target, count, self.beta) / self.mean_weight
+        if self.mode != 'by_class':
+            weight = torch.where(target.any(1, keepdim=True), weight, 1.0)
+        gamma = 0.0
+        if self.focal is not None:
+            gamma = self.focal['gamma']
+            weight = weight * self.focal['balance']
+        return focal_bce(
+            cls_score,
+            label_slope(target),
+            cls_score.new_zeros(()),
+            weight,
+            gamma,
+        )

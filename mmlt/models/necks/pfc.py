@@ -1,0 +1,78 @@
+"""The neck of the Distribution-Balanced loss. B batch, D channels."""
+
+from __future__ import annotations
+
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+
+from mmlt.registry import MODELS
+
+
+@MODELS.register_module()
+class PFC(BaseModule):
+    """Linear layer, batch norm, ReLU and dropout behind average pooling.
+
+    The neck of the multi-label experiments of `Distribution-Balanced Loss
+    <https://arxiv.org/abs/2007.09654>`_.
+
+    Args:
+        in_channels (int): Channels of the last stage of the backbone.
+        out_channels (int): Channels for the head.
+        dropout (float): Probability of a channel to be dropped, in [0, 1].
+        init_cfg (dict | list[dict] | None): Initialisation, PyTorch's own by
+            default.
+
+    Raises:
+        ValueError: If ``dropout`` is out of range or a number of channels
+            not positive.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int = 256,
+        dropout: float = 0.5,
+        init_cfg: dict | list[dict] | None = None,
+    ) -> None:
+        super().__init__(init_cfg)
+        channels = (
+            ('in_channels', in_channels),
+            ('out_channels', out_channels),
+        )
+        for name, value in channels:
+            if value < 1:
+                raise ValueError(f'{name} must be >= 1, got {value}')
+        if not 0 <= dropout <= 1:
+            raise ValueError(f'dropout must be in [0, 1], got {dropout}')
+        self.in_channels = in_channels
+        self.out_channels = out_channels
+        self.fc = nn.Linear(in_channels, out_channels)
+        self.norm = nn.BatchNorm1d(out_channels)
+        self.relu = nn.ReLU(inplace=True)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, feats: Tensor | tuple[Tensor, ...]) -> tuple[Tensor]:
+        """Pool the last stage and project it.
+
+        Args:
+            feats (Tensor | tuple[Tensor]): (B, D) features, (B, D, H, W)
+                maps, or one of these for each stage, of which the last
+                counts.
+
+        Returns:
+            tuple[Tensor]: (B, out_channels), as one stage.
+
+        Raises:
+            ValueError: If D is not ``in_channels``.
+        """
+        feature = feats[-1] if isinstance(feats, tuple) else feats
+        if feature.dim() < 2 or feature.size(1) != self.in_channels:
+            raise ValueError(
+                f'feats has the shape {tuple(feature.shape)}, but in_channels '
+                f'is {self.in_channels}; set it to the channels of the last '
+                'stage of the backbone'
+            )
+        if feature.dim() > 2:
+            feature = feature.flatten(2).mean(dim=2)
+        feature = self.relu(self.norm(self.fc(feature)))
+        return (self.dropout(feature),)

@@ -1,0 +1,99 @@
+"""Box head of BAGS."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from mmdet.models.roi_heads.bbox_heads import Shared2FCBBoxHead
+from torch import Tensor
+
+from mmlt.models.losses.bags_loss import BAGSLoss, percentage
+from mmlt.registry import MODELS
+
+
+@MODELS.register_module()
+class BAGSBBoxHead(Shared2FCBBoxHead):
+    """Two shared layers, and what :class:`~mmlt.BAGSLoss` cannot do alone.
+
+    Any stock box head takes ``loss_cls=dict(type='mmlt.BAGSLoss', ...)``.
+    This one also tells the loss the number of classes, logs the accuracy of
+    each group, and has the classifier on normalised features and weights as
+    an option.
+
+    Args:
+        num_classes (int): Number of classes C, without the background.
+        loss_cls (dict | None): Config of ``mmlt.BAGSLoss``; without
+            ``num_classes``, that of the head. Defaults to None: the
+            published settings.
+        cosine_scale (float | None): Scale of a classifier on the cosines of
+            features and weights. Defaults to None: a plain linear layer.
+        **kwargs: Further arguments of MMDetection's ``Shared2FCBBoxHead``.
+
+    Raises:
+        ValueError: If ``cosine_scale`` is not positive or comes with
+            ``cls_predictor_cfg``.
+        TypeError: If ``loss_cls`` is another loss.
+    """
+
+    def __init__(
+        self,
+        num_classes: int = 80,
+        loss_cls: dict | None = None,
+        cosine_scale: float | None = None,
+        **kwargs: Any,
+    ) -> None:
+        loss_cls = dict(loss_cls or dict(type='mmlt.BAGSLoss'))
+        loss_cls.setdefault('num_classes', num_classes)
+        if MODELS.get(loss_cls['type']) is not BAGSLoss:
+            raise TypeError(
+                'BAGSBBoxHead needs loss_cls of the type mmlt.BAGSLoss, got '
+                f'{loss_cls["type"]}; use Shared2FCBBoxHead for other losses'
+            )
+        if cosine_scale is not None:
+            if cosine_scale <= 0 or 'cls_predictor_cfg' in kwargs:
+                raise ValueError(
+                    'cosine_scale must be positive and come without '
+                    f'cls_predictor_cfg, got {cosine_scale}'
+                )
+            # The argument's name is misspelt in MMDetection.
+            kwargs['cls_predictor_cfg'] = dict(
+                type='mmdet.NormedLinear', tempearture=cosine_scale
+            )
+        super().__init__(num_classes=num_classes, loss_cls=loss_cls, **kwargs)
+
+    def loss(
+        self,
+        cls_score: Tensor | None,
+        bbox_pred: Tensor | None,
+        rois: Tensor,
+        labels: Tensor,
+        *args: Any,
+        **kwargs: Any,
+    ) -> dict[str, Tensor]:
+        """The stock losses, and ``acc_group1`` ... in percent.
+
+        Args:
+            cls_score (Tensor | None): (R, K) logits.
+            bbox_pred (Tensor | None): (R, 4 C) box deltas.
+            rois (Tensor): (R, 5).
+            labels (Tensor): (R,) with C for the background.
+            *args, **kwargs: Further arguments of the stock head.
+        """
+        losses = super().loss(
+            cls_score, bbox_pred, rois, labels, *args, **kwargs
+        )
+        if cls_score is not None and len(cls_score):
+            losses.update(self._group_accuracy(cls_score, labels))
+        return losses
+
+    @torch.no_grad()
+    def _group_accuracy(self, cls_score: Tensor, labels: Tensor) -> dict:
+        loss = self.loss_cls
+        correct = loss.is_correct(cls_score, labels)
+        members = loss.own[labels].unbind(dim=1)
+        return {
+            f'acc_{name}': percentage(correct, member)
+            for name, member in zip(loss.group_names, members, strict=True)
+            if name != 'group0'
+        }

@@ -1,0 +1,162 @@
+import copy
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.model import BaseModel
+from mmengine.runner import Runner
+from torch import nn
+from torch.utils.data import Dataset
+
+
+class Images(Dataset):
+    def __len__(self):
+        return 4
+
+    def __getitem__(self, index):
+        generator = torch.Generator().manual_seed(index)
+        return dict(inputs=torch.randn(3, 4, 4, generator=generator))
+
+
+class Toy(BaseModel):
+    """A trunk with batch norm, two heads."""
+
+    def __init__(self):
+        super().__init__()
+        self.trunk = nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4))
+        self.heads = nn.ModuleList([nn.Linear(4, 2), nn.Linear(4, 2)])
+        self.fixed = nn.Linear(1, 1).requires_grad_(False)
+
+    def forward(self, inputs, mode='tensor'):
+        feature = self.trunk(torch.stack(inputs)).mean((2, 3))
+        out = sum(head(feature).square().mean() for head in self.heads)
+        return dict(loss=out) if mode == 'loss' else out
+
+
+def make_runner(work_dir, trainable, epochs=2, **kwargs):
+    torch.manual_seed(0)
+    hook = dict(type='mmlt.TrainablePartsHook', trainable=trainable)
+    hook.update(kwargs.pop('hook', {}))
+    config = dict(
+        model=Toy(),
+        work_dir=str(work_dir),
+        train_dataloader=dict(
+            dataset=Images(),
+            batch_size=2,
+            sampler=dict(type='DefaultSampler', shuffle=False),
+            collate_fn=dict(type='pseudo_collate'),
+        ),
+        train_cfg=dict(by_epoch=True, max_epochs=epochs),
+        optim_wrapper=dict(
+            optimizer=dict(type='SGD', lr=0.1, momentum=0.9, weight_decay=0.1)
+        ),
+        custom_hooks=[hook],
+        env_cfg=dict(dist_cfg=dict(backend='gloo')),
+        experiment_name=f'{work_dir}_{epochs}',
+        default_scope='mmengine',
+    )
+    return Runner(**{**config, **kwargs})
+
+
+def state(runner):
+    return copy.deepcopy(runner.model.state_dict())
+
+
+def changed(before, after):
+    return {name for name in before if not before[name].equal(after[name])}
+
+
+def log_of(runner):
+    (log,) = Path(runner.log_dir).glob('*.log')
+    return log.read_text()
+
+
+@pytest.mark.parametrize(
+    ('trainable', 'expected'),
+    [
+        (['heads.1'], {'heads.1.weight', 'heads.1.bias'}),
+        (['heads.*.bias'], {'heads.0.bias', 'heads.1.bias'}),
+        (
+            ['heads.[0]', '*.0.bias'],
+            {'heads.0.weight', 'heads.0.bias', 'trunk.0.bias'},
+        ),
+    ],
+)
+def test_all_else_stays_bit_equal(tmp_path, trainable, expected):
+    runner = make_runner(tmp_path, trainable)
+    before = state(runner)
+    runner.train()
+    # Weight decay would change a bias of the frozen trunk, a batch would
+    # change its running mean.
+    assert changed(before, state(runner)) == expected
+
+
+def test_norm_eval_off_keeps_counting(tmp_path):
+    runner = make_runner(tmp_path, ['heads'], hook=dict(norm_eval=False))
+    before = state(runner)
+    runner.train()
+    names = changed(before, state(runner))
+    assert 'trunk.1.running_mean' in names
+    assert 'trunk.1.weight' not in names
+
+
+def test_norm_of_a_trained_part_trains(tmp_path):
+    runner = make_runner(tmp_path, ['trunk'])
+    before = state(runner)
+    runner.train()
+    names = changed(before, state(runner))
+    assert {'trunk.0.weight', 'trunk.1.running_mean'} <= names
+    assert not any(name.startswith('heads') for name in names)
+
+
+def test_says_how_many_parameters_train(tmp_path):
+    runner = make_runner(tmp_path, ['heads.1'])
+    runner.train()
+    # 4 x 2 + 2 of 12 + 4 + 8 + 20 + 2.
+    assert 'Training 10 of 46 parameters (21.74%)' in log_of(runner)
+
+
+@pytest.mark.parametrize(
+    ('trainable', 'message'),
+    [
+        (['heads', 'head.1'], r"'head.1' fits no parameter.*'heads.1'"),
+        (['fixed'], r"'fixed' fits only parameters that the model"),
+    ],
+)
+def test_a_pattern_without_match_raises(tmp_path, trainable, message):
+    with pytest.raises(ValueError, match=message):
+        make_runner(tmp_path, trainable).train()
+
+
+@pytest.mark.parametrize('trainable', ['heads', []])
+def test_trainable_must_be_a_list(tmp_path, trainable):
+    with pytest.raises(ValueError, match='must be a list'):
+        make_runner(tmp_path, trainable)
+
+
+def test_resumed_run_equals_straight_run(tmp_path):
+    straight = make_runner(tmp_path / 'a', ['heads.0'])
+    straight.train()
+    make_runner(tmp_path / 'b', ['heads.0'], epochs=1).train()
+    resumed = make_runner(tmp_path / 'b', ['heads.0'], resume=True)
+    resumed.train()
+    assert resumed.iter == 4
+    assert changed(state(straight), state(resumed)) == set()
+
+
+def test_says_what_a_checkpoint_does_not_fill(tmp_path):
+    checkpoint = {f'module.{k}': v for k, v in Toy().state_dict().items()}
+    checkpoint['module.heads.1.weight'] = torch.zeros(3, 4)
+    del checkpoint['module.trunk.0.bias']
+    torch.save({'state_dict': checkpoint}, tmp_path / 'baseline.pth')
+    runner = make_runner(
+        tmp_path, ['heads.1'], load_from=str(tmp_path / 'baseline.pth')
+    )
+    runner.train()
+    log = log_of(runner)
+    assert (
+        'Trained afresh, not loaded: heads.1.weight (2, 4), in the '
+        'checkpoint (3, 4)\n'
+    ) in log
+    assert 'Frozen at random values' in log
+    assert 'fit: trunk.0.bias (4,), in the checkpoint absent\n' in log

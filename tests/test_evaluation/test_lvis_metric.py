@@ -1,0 +1,500 @@
+import json
+import sys
+
+import numpy as np
+import pytest
+import torch
+from mmengine.logging import MMLogger
+from pycocotools import mask as mask_utils
+
+from mmlt.evaluation.lvis_eval import (
+    Detections,
+    evaluate,
+    load_annotations,
+    summarize,
+)
+from mmlt.evaluation.metrics import LVISMetric
+from mmlt.registry import METRICS
+
+HEIGHT, WIDTH = 200, 240
+NAMES = ['AP', 'AP50', 'AP75', 'APs', 'APm', 'APl', 'APr', 'APc', 'APf']
+NAMES += ['AR@300', 'ARs@300', 'ARm@300', 'ARl@300']
+
+
+def rle_of(box):
+    """The mask of a box with a corner cut out."""
+    mask = np.zeros((HEIGHT, WIDTH), np.uint8, order='F')
+    x, y, w, h = np.asarray(box).astype(int)
+    mask[y : y + h, x : x + w] = 1
+    mask[y : y + h // 3, x : x + w // 2] = 0
+    rle = mask_utils.encode(mask)
+    return {'size': rle['size'], 'counts': rle['counts'].decode()}
+
+
+def random_boxes(rng, number):
+    size = rng.uniform(3, 190, (number, 2))
+    corner = rng.random((number, 2)) * ([WIDTH, HEIGHT] - size)
+    return np.concatenate([corner, size], 1)
+
+
+def random_annotations(rng, num_images=8, num_categories=9):
+    """LVIS json: ids in no order, categories of every kind of label."""
+    ids = rng.permutation(np.arange(3, 3 + num_categories)).tolist()
+    annotations, images = [], []
+    for image in (7 * rng.permutation(num_images) + 2).tolist():
+        # The last category never occurs.
+        labels = rng.choice(ids[:-1], 12).tolist()
+        for box, label in zip(random_boxes(rng, 12), labels, strict=True):
+            annotations.append(
+                {
+                    'id': len(annotations) + 1,
+                    'image_id': image,
+                    'category_id': label,
+                    'bbox': box.tolist(),
+                    'area': float(mask_utils.area(rle_of(box))),
+                    'segmentation': rle_of(box),
+                }
+            )
+        absent = [i for i in ids if i not in labels]
+        images.append(
+            {
+                'id': image,
+                'height': HEIGHT,
+                'width': WIDTH,
+                'neg_category_ids': [i for i in absent if rng.random() < 0.5],
+                'not_exhaustive_category_ids': [
+                    i for i in set(labels) if rng.random() < 0.3
+                ],
+            }
+        )
+    annotations[5]['area'] = 0.0  # lvis-api leaves it out
+    categories = [
+        {'id': i, 'name': f'class {i}', 'frequency': 'rcf'[k % 3]}
+        for k, i in enumerate(ids)
+    ]
+    return {
+        'images': images,
+        'annotations': annotations,
+        'categories': categories,
+    }
+
+
+def random_detections(rng, content, number=350):
+    """Near the objects, with ties of score; some without any area."""
+    parts = []
+    ids = [category['id'] for category in content['categories']]
+    for image in content['images']:
+        own = [
+            entry
+            for entry in content['annotations']
+            if entry['image_id'] == image['id']
+        ]
+        pick = rng.integers(len(own), size=number)
+        boxes = np.array([entry['bbox'] for entry in own])[pick]
+        boxes = boxes + rng.normal(0, 3, (number, 4))
+        boxes = boxes.clip([0, 0, 0.1, 0.1])
+        boxes[0, 2] = 0
+        labels = np.array([entry['category_id'] for entry in own])[pick]
+        labels = np.where(
+            rng.random(number) < 0.7, labels, rng.choice(ids, number)
+        )
+        scores = rng.random(number).round(2)
+        parts.append((np.full(number, image['id']), labels, boxes, scores))
+    columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
+    return Detections(*columns, [rle_of(box) for box in columns[2]])
+
+
+@pytest.fixture
+def write_json(tmp_path):
+    def write(content, name='annotations.json'):
+        path = tmp_path / name
+        path.write_text(json.dumps(content))
+        return str(path)
+
+    return write
+
+
+@pytest.fixture
+def three_images(write_json):
+    """Image 1 holds a cat and a dog, image 2 a cat; no dog in image 3."""
+    box = {'bbox': [10, 10, 40, 40], 'area': 1600}
+    return write_json(
+        {
+            'images': [
+                {
+                    'id': i,
+                    'height': HEIGHT,
+                    'width': WIDTH,
+                    'neg_category_ids': [9] if i == 3 else [],
+                    'not_exhaustive_category_ids': [4] if i == 2 else [],
+                }
+                for i in (1, 2, 3)
+            ],
+            'annotations': [
+                {'id': 1, 'image_id': 1, 'category_id': 4, **box},
+                {'id': 2, 'image_id': 1, 'category_id': 9, **box},
+                {'id': 3, 'image_id': 2, 'category_id': 4, **box},
+            ],
+            'categories': [
+                {'id': 9, 'name': 'dog', 'frequency': 'r', 'image_count': 2},
+                {'id': 4, 'name': 'cat', 'frequency': 'f', 'image_count': 800},
+            ],
+        }
+    )
+
+
+def sample(img_id, boxes, labels, scores, masks=None):
+    """What a detector returns; boxes (x1, y1, x2, y2)."""
+    instances = {
+        'bboxes': torch.tensor(boxes, dtype=torch.float32).reshape(-1, 4),
+        'labels': torch.tensor(labels, dtype=torch.long),
+        'scores': torch.tensor(scores, dtype=torch.float32),
+    }
+    if masks is not None:
+        instances['masks'] = masks
+    return {
+        'img_id': img_id,
+        'ori_shape': (HEIGHT, WIDTH),
+        'pred_instances': instances,
+    }
+
+
+EXACT = [10, 10, 50, 50]
+AWAY = [60, 60, 100, 100]
+
+
+def run(metric, samples):
+    metric.process({}, samples)
+    return metric.evaluate(len(samples))
+
+
+@pytest.mark.parametrize('iou_type', ['bbox', 'segm'])
+@pytest.mark.parametrize('max_dets', [300, 40, None])
+@pytest.mark.parametrize('per_class', [None, 60])
+def test_backends_agree(write_json, iou_type, max_dets, per_class):
+    for seed in range(2):
+        rng = np.random.default_rng(seed)
+        content = random_annotations(rng)
+        detections = random_detections(rng, content)
+        if per_class:
+            detections = detections.best_of_each('category_id', per_class)
+        path = write_json(content)
+        frequency = np.array(
+            [
+                category['frequency']
+                for category in sorted(
+                    content['categories'], key=lambda entry: entry['id']
+                )
+            ]
+        )
+        results = []
+        for backend in ('hotcoco', 'lvis'):
+            annotations = load_annotations(path, backend)
+            ids = [category['id'] for category in content['categories']]
+            assert list(annotations.cats) == ids
+            curves = evaluate(
+                annotations, detections, iou_type, max_dets, backend
+            )
+            results.append(summarize(curves, frequency))
+        assert len(results[0]) == 13
+        assert 0.05 < results[0]['AP'] < 0.95
+        for name, value in results[0].items():
+            assert value == pytest.approx(results[1][name], abs=1e-6), name
+
+
+def test_summary_is_that_of_lvis_api(write_json):
+    import lvis
+
+    from mmlt.evaluation import lvis_eval
+
+    rng = np.random.default_rng(5)
+    content = random_annotations(rng)
+    detections = random_detections(rng, content)
+    annotations = load_annotations(write_json(content), 'lvis')
+    curves = evaluate(annotations, detections, backend='lvis')
+    reference = lvis.LVISEval(
+        annotations,
+        lvis_eval._as_records(annotations, detections, 'bbox'),
+        'bbox',
+    )
+    reference.freq_groups = reference._prepare_freq_group()
+    reference.eval = {'precision': curves.precision, 'recall': curves.recall}
+    reference.summarize()
+    ids = sorted(annotations.cats)
+    frequency = np.array([annotations.cats[i]['frequency'] for i in ids])
+    ours = summarize(curves, frequency)
+    for name, value in reference.results.items():
+        assert ours[name.partition('@')[0]] == pytest.approx(value, abs=1e-12)
+
+
+def test_numpy_stays_as_it_is(three_images):
+    import lvis.eval
+
+    before = hasattr(np, 'float')
+    metric = LVISMetric(three_images, backend='lvis')
+    run(metric, [sample(1, [EXACT], [1], [0.9])])
+    assert hasattr(np, 'float') is before
+    assert lvis.eval.np is np
+
+
+@pytest.mark.parametrize('backend', ['hotcoco', 'lvis'])
+def test_by_hand(three_images, backend):
+    metric = LVISMetric(three_images, backend=backend)
+    result = run(
+        metric,
+        [
+            # Labels follow the file: 0 is dog, 1 is cat.
+            sample(1, [EXACT, EXACT, AWAY], [0, 1, 0], [0.5, 0.9, 0.8]),
+            # The cats of image 2 are not all annotated: no false positive.
+            sample(2, [EXACT, AWAY], [1, 1], [0.4, 0.95]),
+            # There is no dog, and nobody knows of cats.
+            sample(3, [EXACT, EXACT], [0, 1], [0.6, 0.99]),
+        ],
+    )
+    # cat: perfect. dog: the hit comes third.
+    expected = {'APf': 100, 'APr': 100 / 3, 'AP': 200 / 3, 'AR@300': 100}
+    expected |= {'AP50': 200 / 3, 'AP75': 200 / 3}
+    expected |= {'APm': 200 / 3, 'ARm@300': 100}
+    assert result == {
+        f'lvis/bbox_{name}': pytest.approx(value, abs=1e-6)
+        for name, value in expected.items()
+    }
+
+
+@pytest.mark.parametrize('backend', ['hotcoco', 'lvis'])
+def test_caps(three_images, backend):
+    samples = [
+        sample(1, [AWAY, EXACT, EXACT], [0, 0, 1], [0.9, 0.8, 0.7]),
+        sample(2, [EXACT], [1], [0.3]),
+    ]
+    capped = LVISMetric(three_images, max_dets=2, backend=backend)
+    result = run(capped, samples)
+    assert result['lvis/bbox_AR@2'] == pytest.approx(75)
+    fixed = LVISMetric(
+        three_images, max_dets=None, max_dets_per_class=1, backend=backend
+    )
+    result = run(fixed, samples)
+    # One dog, which is wrong, and the better cat of two.
+    assert result['lvis/bbox_APr_fixed'] == 0
+    assert result['lvis/bbox_AR@all_fixed'] == pytest.approx(25)
+
+
+@pytest.mark.parametrize('backend', ['hotcoco', 'lvis'])
+@pytest.mark.parametrize('metric', ['bbox', 'segm'])
+def test_no_detection_at_all(write_json, backend, metric):
+    content = random_annotations(np.random.default_rng(0))
+    evaluator = LVISMetric(write_json(content), metric, backend=backend)
+    masks = torch.zeros(0, HEIGHT, WIDTH, dtype=torch.bool)
+    result = run(
+        evaluator,
+        [sample(content['images'][0]['id'], [], [], [], masks)],
+    )
+    assert set(result) == {f'lvis/{metric}_{name}' for name in NAMES}
+    assert set(result.values()) == {0.0}
+
+
+def test_masks_and_their_own_scores(three_images, write_json):
+    with open(three_images) as file:
+        content = json.load(file)
+    for entry in content['annotations']:
+        entry['segmentation'] = rle_of([10, 10, 40, 40])
+        entry['area'] = float(mask_utils.area(entry['segmentation']))
+    path = write_json(content, 'masks.json')
+    mask = torch.from_numpy(mask_utils.decode(rle_of([10, 10, 40, 40])))
+    prediction = sample(
+        1,
+        [AWAY, AWAY],
+        [0, 0],
+        [0.5, 0.4],
+        torch.stack([mask, mask.roll(60, 1)]).bool(),
+    )
+    result = run(LVISMetric(path, ['bbox', 'segm']), [prediction])
+    assert result['lvis/bbox_APr'] == 0
+    assert result['lvis/segm_APr'] == pytest.approx(100)
+    prediction['pred_instances']['mask_scores'] = torch.tensor([0.1, 0.9])
+    result = run(LVISMetric(path, 'segm'), [prediction])
+    assert result['lvis/segm_APr'] == pytest.approx(50)
+
+
+def test_predictions_are_written(three_images, tmp_path):
+    prefix = str(tmp_path / 'run' / 'a')
+    samples = [sample(2, [EXACT], [1], [0.5])]
+    metric = LVISMetric(three_images, format_only=True, outfile_prefix=prefix)
+    assert run(metric, samples) == {}
+    with open(f'{prefix}.bbox.json') as file:
+        assert json.load(file) == [
+            {
+                'image_id': 2,
+                'bbox': [10.0, 10.0, 40.0, 40.0],
+                'score': 0.5,
+                'category_id': 4,
+            }
+        ]
+    result = run(LVISMetric(three_images, outfile_prefix=prefix), samples)
+    assert result['lvis/bbox_APf'] == pytest.approx(100 * 51 / 101)
+
+
+def test_table_of_classes(three_images, monkeypatch):
+    lines = []
+    logger = MMLogger.get_instance('test_table_of_classes')
+    monkeypatch.setattr(
+        logger, 'handle', lambda record: lines.append(record.getMessage())
+    )
+    metric = LVISMetric(three_images, classwise=True)
+    run(metric, [sample(1, [EXACT], [1], [0.9])])
+    table = next(text for text in lines if 'AP of each class' in text)
+    rows = [row.split('|')[1:-1] for row in table.splitlines() if '|' in row]
+    rows = [[cell.strip() for cell in row] for row in rows]
+    assert ['cat', 'f', '800', '50.50', '50.50'] in rows
+    assert rows.index(['dog', 'r', '2', '0.00', '0.00']) == len(rows) - 1
+
+
+def test_lvis_v05_file(three_images, write_json):
+    # v0.5 has file names and no coco_url; nothing else is different.
+    with open(three_images) as file:
+        content = json.load(file)
+    for image in content['images']:
+        image['file_name'] = f'COCO_val2014_{image["id"]:012d}.jpg'
+    metric = LVISMetric(write_json(content, 'v05.json'))
+    assert run(metric, [sample(1, [EXACT], [1], [1.0])])['lvis/bbox_APr'] == 0
+
+
+@pytest.mark.parametrize('backend', ['hotcoco', 'lvis'])
+def test_a_list_that_is_missing_is_empty(three_images, backend):
+    with open(three_images) as file:
+        content = json.load(file)
+    for image in content['images']:
+        del image['not_exhaustive_category_ids']
+    del content['images'][0]['neg_category_ids']
+    with open(three_images, 'w') as file:
+        json.dump(content, file)
+    metric = LVISMetric(three_images, backend=backend)
+    result = run(
+        metric,
+        [
+            sample(1, [EXACT], [1], [0.9]),
+            sample(2, [EXACT, AWAY], [1, 1], [0.4, 0.95]),
+        ],
+    )
+    # Now the box that hits nothing in image 2 counts.
+    assert result['lvis/bbox_APf'] == pytest.approx(200 / 3)
+
+
+def break_file(content, kind):
+    if kind == 'no images':
+        content['images'] = []
+    elif kind == 'coco':
+        for image in content['images']:
+            del image['neg_category_ids']
+    elif kind == 'frequency':
+        content['categories'][0]['frequency'] = 'x'
+    elif kind == 'no frequency':
+        del content['categories'][0]['frequency']
+    return content
+
+
+@pytest.mark.parametrize('backend', ['hotcoco', 'lvis'])
+@pytest.mark.parametrize(
+    ('kind', 'match'),
+    [
+        ('cut', 'is damaged, or not in the LVIS format'),
+        ('list', 'damaged|has no images'),
+        ('no images', 'has no images'),
+        ('coco', 'no image has neg_category_ids'),
+        ('no frequency', "1 of 2 categories lack 'frequency', first id 9"),
+        ('frequency', "category 9 has the frequency 'x'"),
+    ],
+)
+def test_damaged_annotations(three_images, backend, kind, match):
+    with open(three_images) as file:
+        text = file.read()
+    if kind == 'cut':
+        text = text[: len(text) // 2]
+    elif kind == 'list':
+        text = '[]'
+    else:
+        text = json.dumps(break_file(json.loads(text), kind))
+    with open(three_images, 'w') as file:
+        file.write(text)
+    with pytest.raises(ValueError, match=match):
+        LVISMetric(three_images, backend=backend)
+
+
+def test_missing_annotations(tmp_path):
+    with pytest.raises(FileNotFoundError, match='ann_file: no file'):
+        LVISMetric(str(tmp_path / 'none.json'))
+
+
+@pytest.mark.parametrize(
+    ('kwargs', 'match'),
+    [
+        (dict(metric='proposal'), "metric must be 'bbox', 'segm'"),
+        (dict(metric=[]), 'metric must be'),
+        (dict(max_dets=0), 'max_dets must be a whole number >= 1'),
+        (dict(max_dets_per_class=1.5), 'max_dets_per_class must be a whole'),
+        (dict(backend='coco'), r"backend must be one of \['hotcoco', 'lvis'"),
+        (dict(format_only=True), 'say where with outfile_prefix'),
+    ],
+)
+def test_bad_arguments(three_images, kwargs, match):
+    with pytest.raises(ValueError, match=match):
+        LVISMetric(three_images, **kwargs)
+
+
+@pytest.mark.parametrize(
+    ('change', 'match'),
+    [
+        (dict(img_id=5), 'has no image of the id 5'),
+        (dict(labels=[2]), 'predicts the label 2, but .* has 2 categories'),
+    ],
+)
+def test_predictions_that_do_not_fit(three_images, change, match):
+    arguments = dict(img_id=1, boxes=[EXACT], labels=[0], scores=[0.5])
+    metric = LVISMetric(three_images)
+    with pytest.raises(ValueError, match=match):
+        metric.process({}, [sample(**arguments | change)])
+
+
+def test_classes_that_do_not_fit(three_images):
+    metric = LVISMetric(three_images)
+    metric.dataset_meta = {'classes': ['a', 'b', 'c']}
+    with pytest.raises(ValueError, match=r'3 classes, but .* 2 cat'):
+        metric.process({}, [sample(1, [EXACT], [0], [0.5])])
+
+
+def test_masks_are_asked_for(three_images):
+    metric = LVISMetric(three_images, metric='segm')
+    with pytest.raises(ValueError, match='needs masks'):
+        metric.process({}, [sample(1, [EXACT], [0], [0.5])])
+
+
+def test_missing_lvis_api(three_images, monkeypatch):
+    monkeypatch.setitem(sys.modules, 'lvis', None)
+    with pytest.raises(ImportError, match='pip install lvis'):
+        LVISMetric(three_images, backend='lvis')
+
+
+def test_built_from_a_config(three_images):
+    metric = METRICS.build(
+        dict(
+            type='mmlt.LVISMetric',
+            ann_file=three_images,
+            metric=['bbox', 'segm'],
+        )
+    )
+    assert isinstance(metric, LVISMetric)
+    with pytest.raises(TypeError, match='proposal_nums'):
+        METRICS.build(
+            dict(
+                type='mmlt.LVISMetric',
+                ann_file=three_images,
+                proposal_nums=[100],
+            )
+        )
+
+
+SAMPLES = [
+    sample(1, [EXACT, AWAY], [0, 1], [0.5, 0.9]),
+    sample(2, [EXACT], [1], [0.4]),
+    sample(3, [AWAY], [0], [0.7]),
+]
