@@ -101,10 +101,3 @@ def on_two_ranks(tmp_path):
         return results
 
     return run
-
-
-@pytest.fixture(autouse=True)
-def _no_scope_left():
-    """No test depends on the default scope that another one has left."""
-    yield
-    DefaultScope._instance_dict.clear()

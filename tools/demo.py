@@ -22,9 +22,9 @@ from mmlt.checkpoint import load_tensors, stats_of_checkpoint
 from mmlt.evaluation.functional import group_means, per_class_recall
 
 METHODS = {
-    'cross entropy': 'ce_resnet14-small_5e_fashion-mnist-lt-if100.py',
+    'cross entropy': 'ce_resnet14-small_4e_fashion-mnist-lt-if100.py',
     'logit-adjusted loss': (
-        'logit-adjusted_resnet14-small_5e_fashion-mnist-lt-if100.py'
+        'logit-adjusted_resnet14-small_4e_fashion-mnist-lt-if100.py'
     ),
 }
 MIM = Path(sys.executable).with_name('mim')

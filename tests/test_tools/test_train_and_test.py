@@ -19,7 +19,7 @@ TOOLS = Path(__file__).parents[2] / 'tools'
 CONFIG = (
     Path(mmlt.__file__).parent
     / '.mim/configs/logit_adjustment'
-    / 'logit-adjusted_resnet14-small_5e_fashion-mnist-lt-if100.py'
+    / 'logit-adjusted_resnet14-small_4e_fashion-mnist-lt-if100.py'
 )
 OPTIONS = (
     '--cfg-options',

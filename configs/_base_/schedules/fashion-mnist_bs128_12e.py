@@ -1,7 +1,7 @@
 # Twelve epochs for a CPU. The rate stays high until late: BBN's alpha falls to
 # the last epoch, and a rate that has decayed by then (cosine, early steps)
 # leaves the re-balancing branch little to learn with.
-_base_ = './fashion-mnist_bs128_5e.py'
+_base_ = './fashion-mnist_bs128_4e.py'
 
 param_scheduler = [
     dict(

@@ -1,4 +1,4 @@
-_base_ = '../baselines/ce_resnet14-small_5e_fashion-mnist-lt-if100.py'
+_base_ = '../baselines/ce_resnet14-small_4e_fashion-mnist-lt-if100.py'
 
 default_hooks = dict(
     classifier_edit=dict(

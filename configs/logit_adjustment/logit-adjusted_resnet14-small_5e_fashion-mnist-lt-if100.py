@@ -1,3 +1,0 @@
-_base_ = '../baselines/ce_resnet14-small_5e_fashion-mnist-lt-if100.py'
-
-model = dict(head=dict(loss=dict(type='mmlt.LogitAdjustedLoss')))
