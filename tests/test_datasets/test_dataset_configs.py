@@ -46,6 +46,8 @@ def labels_of(config):
 
 
 def first_batch(loader):
+    # The tools add it to every loader of MMPretrain.
+    loader = {'collate_fn': {'type': 'default_collate'}, **loader}
     loader = Runner.build_dataloader(loader, seed=0)
     return next(iter(loader))['inputs']
 

@@ -144,7 +144,7 @@ def test_print_config_merges_bases_and_options(folder):
     assert 'imbalance_factor=100' in text
     cfg = Config.fromfile(folder / 'whole.py')
     assert cfg.model.head.loss.tau == 0.25
-    assert cfg.train_cfg.max_epochs == 5
+    assert cfg.train_cfg.max_epochs == 4
 
 
 @pytest.fixture

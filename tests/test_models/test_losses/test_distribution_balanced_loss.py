@@ -57,7 +57,7 @@ def naive(scores, target, rebalance, ntr, focal):
                 probability = 1 / (1 + math.exp(-z))
                 loss = -math.log(probability)
             else:
-                probability = 1 - 1 / (1 + math.exp(-scale * z))
+                probability = 1 / (1 + math.exp(scale * z))
                 loss = -math.log(probability) / scale
             if focal is not None:
                 loss *= focal['balance']
