@@ -82,7 +82,7 @@ def main() -> None:
         labels = dump['labels'].numpy()
         hits = dump['logits'].argmax(dim=1).numpy() == labels
         recall = 100 * per_class_recall(hits, labels, stats.num_classes)
-        groups = stats.groups(cfg.test_evaluator.thresholds)
+        groups = stats.groups(cfg.val_evaluator.thresholds)
         few, medium, many = group_means(recall, groups, 3)
         if not accuracies:
             table.add_column('method')
