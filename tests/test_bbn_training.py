@@ -1,5 +1,7 @@
 """BBN from config to checkpoint: data, samplers, model and schedule."""
 
+from uuid import uuid4
+
 import numpy as np
 import pytest
 import torch
@@ -101,7 +103,7 @@ def train(work_dir, stop_after=EPOCHS, resume=False):
         default_scope='mmpretrain',
         randomness={'seed': 3},
         resume=resume,
-        experiment_name=f'{work_dir.name}_{stop_after}_{resume}',
+        experiment_name=uuid4().hex,
         log_level='WARNING',
     )
     if stop_after < EPOCHS:

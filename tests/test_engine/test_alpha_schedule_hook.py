@@ -3,6 +3,7 @@ import runpy
 import sys
 from pathlib import Path
 from types import SimpleNamespace
+from uuid import uuid4
 
 import numpy as np
 import pytest
@@ -58,7 +59,7 @@ def make_runner(work_dir, hook, model=None, train_cfg=None, **kwargs):
         optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.1)),
         default_hooks=dict(logger=dict(type='LoggerHook', interval=1)),
         custom_hooks=[dict(type='mmlt.AlphaScheduleHook', **hook)],
-        experiment_name=f'alpha{torch.randint(1 << 40, ()).item()}',
+        experiment_name=uuid4().hex,
         **kwargs,
     )
 
@@ -71,7 +72,7 @@ def mock_runner(model=None, epoch=0, iteration=0, loop=EpochBasedTrainLoop):
         max_epochs=10,
         max_iters=1000,
         train_loop=loop.__new__(loop),
-        message_hub=MessageHub(f'hub{torch.randint(1 << 40, ()).item()}'),
+        message_hub=MessageHub(uuid4().hex),
     )
 
 
