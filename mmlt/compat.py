@@ -1,5 +1,6 @@
 """The only file that knows the versions of the stack below mmlt."""
 
+import inspect
 from collections.abc import Callable
 from pickle import UnpicklingError
 
@@ -50,3 +51,14 @@ def _statistics_method(owner: type, name: str) -> Callable:
     if owner is not HistoryBuffer or name.startswith('_'):
         raise UnpicklingError(f'refused to load the attribute {name!r}')
     return getattr(owner, name)
+
+
+def normed_linear_scale() -> str:
+    """Name of the scale of MMDetection's ``NormedLinear``.
+
+    mmdet 3.3.0 misspells "temperature", onedl-mmdetection does not.
+    """
+    from mmdet.models.layers import NormedLinear
+
+    names = inspect.signature(NormedLinear.__init__).parameters
+    return next(name for name in names if name.startswith('temp'))

@@ -8,6 +8,7 @@ import torch
 from mmdet.models.roi_heads.bbox_heads import Shared2FCBBoxHead
 from torch import Tensor
 
+from mmlt import compat
 from mmlt.models.losses.bags_loss import BAGSLoss, percentage
 from mmlt.registry import MODELS
 
@@ -56,10 +57,10 @@ class BAGSBBoxHead(Shared2FCBBoxHead):
                     'cosine_scale must be positive and come without '
                     f'cls_predictor_cfg, got {cosine_scale}'
                 )
-            # The argument's name is misspelt in MMDetection.
-            kwargs['cls_predictor_cfg'] = dict(
-                type='mmdet.NormedLinear', tempearture=cosine_scale
-            )
+            kwargs['cls_predictor_cfg'] = {
+                'type': 'mmdet.NormedLinear',
+                compat.normed_linear_scale(): cosine_scale,
+            }
         super().__init__(num_classes=num_classes, loss_cls=loss_cls, **kwargs)
 
     def loss(
