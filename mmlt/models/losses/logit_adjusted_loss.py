@@ -131,19 +131,21 @@ class _OffsetCrossEntropy(torch.autograd.Function):
     def forward(ctx, scores: Tensor, target: Tensor, offset: Tensor):
         label = target.unsqueeze(1)
         adjusted = scores + offset
-        prob = adjusted.softmax(dim=1)
-        ctx.save_for_backward(prob, label)
-        # The largest probability is at least 1 / C, so its logarithm is
-        # exact where that of the label's own would underflow.
-        log_sum = adjusted.amax(dim=1) - prob.amax(dim=1).log()
-        return log_sum - adjusted.gather(1, label).squeeze(1)
+        own = adjusted.gather(1, label)
+        peak = adjusted.amax(dim=1, keepdim=True)
+        # In place: allocating another (B, C) costs as much as the exponential.
+        exponential = adjusted.sub_(peak).exp_()
+        total = exponential.sum(dim=1, keepdim=True)
+        ctx.save_for_backward(exponential, total, label)
+        return (total.log() + peak - own).squeeze(1)
 
     @staticmethod
     @once_differentiable
     def backward(ctx, grad: Tensor):
-        prob, label = ctx.saved_tensors
+        exponential, total, label = ctx.saved_tensors
         grad = grad.unsqueeze(1)
-        return (prob * grad).scatter_add_(1, label, -grad), None, None
+        grad_scores = exponential * (grad / total)
+        return grad_scores.scatter_add_(1, label, -grad), None, None
 
 
 def logit_adjusted_loss(
