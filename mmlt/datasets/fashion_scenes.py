@@ -13,6 +13,9 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from mmdet.datasets import LVISV1Dataset
+
+from mmlt.registry import DATASETS
 
 GARMENTS = (
     't-shirt',
@@ -40,6 +43,16 @@ CATEGORIES = tuple(
 )
 
 ENOUGH_TRIES = 400
+
+
+@DATASETS.register_module()
+class FashionScenes(LVISV1Dataset):
+    """MMDetection's LVIS v1 with the categories of Fashion-Scenes.
+
+    ``tools/dataset_converters/fashion_scenes.py`` makes it.
+    """
+
+    METAINFO = {'classes': CATEGORIES, 'palette': None}
 
 
 @dataclass(frozen=True)
