@@ -1,5 +1,6 @@
 """Tiny data sets in the formats in which the real ones are published."""
 
+import json
 import pickle
 
 import cv2
@@ -23,6 +24,62 @@ def _write_image(path):
         0, 256, (40, 60, 3), dtype=np.uint8
     )
     cv2.imwrite(str(path), image)
+
+
+def _write_coco(
+    root, split, labels_of_image, stem='instances', num_classes=80
+):
+    """COCO's json and images 1, 2, ...; category ids are 11, 12, ..."""
+    files = [f'{k:012}.jpg' for k in range(1, len(labels_of_image) + 1)]
+    folder = '' if split.endswith('2017') else f'{split}/'
+    content = {
+        'images': [
+            {'id': k, 'file_name': folder + file}
+            for k, file in enumerate(files, 1)
+        ],
+        'annotations': [
+            {'image_id': k, 'category_id': label + 11, 'iscrowd': 0}
+            for k, labels in enumerate(labels_of_image, 1)
+            for label in labels
+        ],
+        'categories': [
+            {'id': k + 11, 'name': f'class {k}'} for k in range(num_classes)
+        ],
+    }
+    path = root / 'annotations' / f'{stem}_{split}.json'
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(content))
+    for file in files:
+        _write_image(root / split / file)
+
+
+def _write_voc(root, split, objects_of_image):
+    """One year of VOC; objects are (name, difficult)."""
+    lists = root / 'ImageSets' / 'Main'
+    lists.mkdir(parents=True)
+    (lists / f'{split}.txt').write_text('\n'.join(objects_of_image) + '\n')
+    (root / 'Annotations').mkdir()
+    for image, objects in objects_of_image.items():
+        parts = ''.join(
+            f'<object><name>{name}</name><difficult>{difficult}</difficult>'
+            '<bndbox><xmin>1</xmin><ymin>1</ymin><xmax>9</xmax>'
+            '<ymax>9</ymax></bndbox></object>'
+            for name, difficult in objects
+        )
+        (root / 'Annotations' / f'{image}.xml').write_text(
+            f'<annotation><filename>{image}.jpg</filename>{parts}</annotation>'
+        )
+        _write_image(root / 'JPEGImages' / f'{image}.jpg')
+
+
+@pytest.fixture(scope='session')
+def write_coco():
+    return _write_coco
+
+
+@pytest.fixture(scope='session')
+def write_voc():
+    return _write_voc
 
 
 @pytest.fixture(scope='session')
