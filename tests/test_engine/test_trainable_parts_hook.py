@@ -3,9 +3,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from mmengine.model import BaseModel
+from mmengine.config import Config
+from mmengine.model import BaseModel, MMDistributedDataParallel
 from mmengine.runner import Runner
 from torch import nn
+from torch.testing import assert_close
 from torch.utils.data import Dataset
 
 
@@ -33,7 +35,7 @@ class Toy(BaseModel):
         return dict(loss=out) if mode == 'loss' else out
 
 
-def make_runner(work_dir, trainable, epochs=2, **kwargs):
+def make_runner(work_dir, trainable, epochs=2, batch_size=2, **kwargs):
     torch.manual_seed(0)
     hook = dict(type='mmlt.TrainablePartsHook', trainable=trainable)
     hook.update(kwargs.pop('hook', {}))
@@ -42,7 +44,7 @@ def make_runner(work_dir, trainable, epochs=2, **kwargs):
         work_dir=str(work_dir),
         train_dataloader=dict(
             dataset=Images(),
-            batch_size=2,
+            batch_size=batch_size,
             sampler=dict(type='DefaultSampler', shuffle=False),
             collate_fn=dict(type='pseudo_collate'),
         ),
@@ -160,3 +162,41 @@ def test_says_what_a_checkpoint_does_not_fill(tmp_path):
     ) in log
     assert 'Frozen at random values' in log
     assert 'fit: trunk.0.bias (4,), in the checkpoint absent\n' in log
+
+
+def train_on_rank(rank, work_dir):
+    wrapper = dict(
+        type='MMDistributedDataParallel',
+        device_ids=None,
+        broadcast_buffers=False,
+    )
+    runner = make_runner(
+        work_dir,
+        ['heads.1'],
+        batch_size=1,
+        launcher='pytorch',
+        cfg=Config(dict(model_wrapper_cfg=wrapper)),
+    )
+    first = runner.model
+    runner.train()
+    assert runner.model is not first
+    assert isinstance(runner.model, MMDistributedDataParallel)
+    assert not runner.model.find_unused_parameters
+    # A plain list: tensors of a process that ends cannot be shared.
+    return {
+        name: value.tolist()
+        for name, value in runner.model.module.state_dict().items()
+    }
+
+
+def test_two_ranks_train_as_one(tmp_path, on_two_ranks):
+    # The wrapper of before the freezing would raise in the second step.
+    first, second = on_two_ranks(train_on_rank, tmp_path / 'two')
+    assert first == second
+    runner = make_runner(tmp_path / 'one', ['heads.1'])
+    before = state(runner)
+    runner.train()
+    after = state(runner)
+    assert changed(before, after) == {'heads.1.weight', 'heads.1.bias'}
+    for name, value in after.items():
+        assert_close(torch.tensor(first[name]), value)
