@@ -1,0 +1,22 @@
+_base_ = '../baselines/cascade-rcnn_x101-64x4d_fpn_1x_lvis-v1.py'
+
+model = dict(
+    roi_head=dict(
+        bbox_head=[
+            dict(
+                head,
+                type='mmlt.BAGSBBoxHead',
+                loss_cls=dict(type='mmlt.BAGSLoss'),
+            )
+            for head in _base_.model.roi_head.bbox_head
+        ]
+    )
+)
+default_hooks = dict(
+    trainable_parts=dict(
+        type='mmlt.TrainablePartsHook',
+        trainable=['roi_head.bbox_head.*.fc_cls'],
+    )
+)
+
+load_from = 'work_dirs/cascade-rcnn_x101-64x4d_fpn_1x_lvis-v1/epoch_12.pth'

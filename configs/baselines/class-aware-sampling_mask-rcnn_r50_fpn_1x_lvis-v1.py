@@ -1,0 +1,7 @@
+_base_ = './mask-rcnn_r50_fpn_1x_lvis-v1.py'
+
+train_dataloader = dict(
+    sampler=dict(
+        _delete_=True, type='mmlt.ClassAwareSampler', num_samples_per_class=1
+    )
+)

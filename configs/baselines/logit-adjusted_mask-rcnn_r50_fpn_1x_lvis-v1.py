@@ -1,0 +1,11 @@
+_base_ = './mask-rcnn_r50_fpn_1x_lvis-v1.py'
+
+model = dict(
+    roi_head=dict(
+        bbox_head=dict(
+            loss_cls=dict(
+                _delete_=True, type='mmlt.LogitAdjustedLoss', by='instance'
+            )
+        )
+    )
+)

@@ -1,0 +1,8 @@
+_base_ = './mask-rcnn_r50_fpn_1x_lvis-v1.py'
+
+default_hooks = dict(
+    classifier_edit=dict(
+        type='mmlt.ClassifierEditHook',
+        edits=[dict(type='mmlt.TauNorm', tau=1.0)],
+    )
+)
