@@ -1,5 +1,6 @@
 from .fashion_scenes import FashionScenes
 from .inaturalist import INaturalist
+from .load_image_feature import LoadImageFeature
 from .long_tailed import LongTailedDataset
 from .multi_label_from_instances import MultiLabelFromInstances
 from .multi_label_lt import COCOMLT, VOCMLT
@@ -9,6 +10,7 @@ __all__ = [
     'VOCMLT',
     'FashionScenes',
     'INaturalist',
+    'LoadImageFeature',
     'LongTailedDataset',
     'MultiLabelFromInstances',
 ]

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import cv2
 import numpy as np
@@ -52,7 +53,7 @@ class FashionScenes(LVISV1Dataset):
     ``tools/dataset_converters/fashion_scenes.py`` makes it.
     """
 
-    METAINFO = {'classes': CATEGORIES, 'palette': None}
+    METAINFO: ClassVar = {'classes': CATEGORIES, 'palette': None}
 
 
 @dataclass(frozen=True)

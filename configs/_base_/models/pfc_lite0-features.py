@@ -1,0 +1,13 @@
+# A neck and a linear classifier on features of EfficientNet-Lite0.
+model = dict(
+    _scope_='mmpretrain',
+    type='ImageClassifier',
+    backbone=dict(type='torch.nn.Identity'),
+    neck=dict(type='mmlt.PFC', in_channels=1280),
+    head=dict(
+        type='MultiLabelLinearClsHead',
+        num_classes=60,
+        in_channels=256,
+        loss=dict(type='CrossEntropyLoss', use_sigmoid=True),
+    ),
+)

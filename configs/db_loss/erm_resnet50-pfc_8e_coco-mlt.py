@@ -1,0 +1,6 @@
+_base_ = [
+    '../_base_/models/resnet50_pfc.py',
+    '../_base_/datasets/coco_mlt.py',
+    '../_base_/schedules/multi-label_bs32_8e.py',
+    '../_base_/runtimes/default_runtime.py',
+]

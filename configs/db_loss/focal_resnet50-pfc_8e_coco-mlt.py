@@ -1,0 +1,13 @@
+_base_ = './erm_resnet50-pfc_8e_coco-mlt.py'
+
+model = dict(
+    head=dict(
+        loss=dict(
+            _delete_=True,
+            type='mmlt.DistributionBalancedLoss',
+            rebalance=None,
+            ntr=None,
+            loss_weight=1 / 80,
+        )
+    )
+)
