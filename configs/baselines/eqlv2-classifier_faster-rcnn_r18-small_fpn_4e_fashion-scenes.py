@@ -1,0 +1,13 @@
+_base_ = './classifier_faster-rcnn_r18-small_fpn_4e_fashion-scenes.py'
+
+model = dict(
+    roi_head=dict(
+        bbox_head=dict(
+            loss_cls=dict(
+                _delete_=True,
+                type='mmlt.EQLv2Loss',
+                num_classes=60,
+            )
+        )
+    )
+)

@@ -1,0 +1,8 @@
+_base_ = './faster-rcnn_r18-small_fpn_12e_fashion-scenes.py'
+
+default_hooks = dict(
+    classifier_edit=dict(
+        type='mmlt.ClassifierEditHook',
+        edits=[dict(type='mmlt.LogitAdjustment', tau=1.0, by='instance')],
+    )
+)

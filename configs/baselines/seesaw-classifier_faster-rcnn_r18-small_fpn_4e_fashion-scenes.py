@@ -1,0 +1,15 @@
+_base_ = './classifier_faster-rcnn_r18-small_fpn_4e_fashion-scenes.py'
+
+model = dict(
+    roi_head=dict(
+        bbox_head=dict(
+            loss_cls=dict(
+                _delete_=True,
+                type='mmlt.SeesawLoss',
+                p=0.8,
+                q=2.0,
+                num_classes=60,
+            )
+        )
+    )
+)
