@@ -11,7 +11,7 @@ from torch import Tensor
 from mmlt.class_stats import ClassStats
 from mmlt.registry import MODELS
 
-from .focal_bce import focal_bce, label_slope
+from .focal_bce import focal_bce
 from .multi_label_loss import (
     FOCAL,
     MultiLabelLoss,
@@ -133,7 +133,7 @@ class ClassBalancedFocalLoss(MultiLabelLoss):
             weight = weight * self.focal['balance']
         return focal_bce(
             cls_score,
-            label_slope(target),
+            target,
             cls_score.new_zeros(()),
             weight,
             gamma,

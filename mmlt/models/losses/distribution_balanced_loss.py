@@ -11,7 +11,7 @@ from torch import Tensor
 from mmlt.class_stats import ClassStats
 from mmlt.registry import MODELS
 
-from .focal_bce import focal_bce, label_slope
+from .focal_bce import focal_bce
 from .multi_label_loss import FOCAL, MultiLabelLoss, positive_count, settings
 
 REBALANCE = dict(alpha=0.1, beta=10.0, mu=0.3)
@@ -46,7 +46,7 @@ def rebalanced_weight(
         Tensor: (B, C) ``rhat``.
     """
     total = (target * inverse_count).sum(dim=1, keepdim=True)
-    ratio = total.reciprocal() * (beta * inverse_count)
+    ratio = inverse_count / total.div_(beta)
     return ratio.sub_(beta * mu).sigmoid_().add_(alpha)
 
 
@@ -83,8 +83,11 @@ def distribution_balanced_loss(
     rebalance: dict | None = REBALANCE,
     ntr: dict | None = NTR,
     focal: dict | None = FOCAL,
+    weight: Tensor | None = None,
+    factor: float = 1.0,
+    total: bool = False,
 ) -> Tensor:
-    r"""Distribution-Balanced loss of each entry.
+    r"""Distribution-Balanced loss of each entry, or their sum.
 
     .. math::
         b \, \hat r \, (1 - p_t)^\gamma \cdot
@@ -107,24 +110,28 @@ def distribution_balanced_loss(
         rebalance (dict | None): ``alpha``, ``beta`` and ``mu``.
         ntr (dict | None): ``scale`` (lambda); other keys are not read.
         focal (dict | None): ``gamma`` and ``balance`` (b).
+        weight (Tensor | None): (B, 1) or (B, C), multiplies the losses.
+        factor (float): Multiplies the result.
+        total (bool): Return the sum, without keeping the losses.
 
     Returns:
-        Tensor: (B, C).
+        Tensor: (B, C), or 0-dim for ``total``.
     """
-    gamma, balance, scale = 0.0, 1.0, 1.0
+    gamma, scale = 0.0, 1.0
     if focal is not None:
-        gamma, balance = focal['gamma'], focal['balance']
+        gamma, factor = focal['gamma'], factor * focal['balance']
     if ntr is None:
         bias = cls_score.new_zeros(())
     else:
         scale = ntr['scale']
-    # b for positive labels, b / lambda for negative ones
-    share = balance / scale
-    weight = torch.rsub(target, share, alpha=share - balance)
     if rebalance is not None:
-        weight.mul_(rebalanced_weight(target, inverse_count, **rebalance))
-    slope = label_slope(target, scale)
-    return focal_bce(cls_score, slope, bias, weight, gamma)
+        rhat = rebalanced_weight(target, inverse_count, **rebalance)
+        weight = rhat if weight is None else rhat.mul_(weight)
+    elif weight is None:
+        weight = cls_score.new_ones(())
+    return focal_bce(
+        cls_score, target, bias, weight, gamma, scale, factor, total
+    )
 
 
 @MODELS.register_module()
@@ -204,7 +211,14 @@ class DistributionBalancedLoss(MultiLabelLoss):
             bias = negative_tolerant_bias(stats, **self.ntr)
             self.bias = bias.to(self.bias)
 
-    def element_loss(self, cls_score: Tensor, target: Tensor) -> Tensor:
+    def weighted_loss(
+        self,
+        cls_score: Tensor,
+        target: Tensor,
+        weight: Tensor | None,
+        factor: float,
+        total: bool,
+    ) -> Tensor:
         return distribution_balanced_loss(
             cls_score,
             target,
@@ -213,4 +227,7 @@ class DistributionBalancedLoss(MultiLabelLoss):
             self.rebalance,
             self.ntr,
             self.focal,
+            weight,
+            factor,
+            total,
         )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
@@ -12,63 +11,78 @@ class _FocalBCE(torch.autograd.Function):
     """See :func:`focal_bce`.
 
     Autograd would keep six (B, C) tensors and pass over memory three times
-    as often. The slope costs little where the loss is at hand, so it is the
-    one tensor kept.
+    as often. The gradient costs little where the loss is at hand, so it is
+    the one tensor kept.
     """
 
     @staticmethod
-    def forward(ctx, scores, slope, offset, weight, gamma):
-        error = (scores + offset).mul_(slope)
-        miss = error.sigmoid()
-        bce = F.softplus(error)
-        factor = miss.pow(gamma).mul_(weight)
-        loss = factor * bce
-        # d/dx sigmoid(x)^g softplus(x)
-        #   = sigmoid(x)^g * (sigmoid(x) + g * softplus(x) * sigmoid(-x))
-        grad = bce.addcmul_(bce, miss, value=-1).mul_(gamma).add_(miss)
-        ctx.save_for_backward(grad.mul_(factor).mul_(slope))
-        return loss
+    def forward(
+        ctx, scores, target, offset, weight, gamma, scale, factor, total
+    ):
+        logit = torch.add(scores, offset).mul_(-scale)
+        logit.addcmul_(logit, target, value=-1 - 1 / scale)
+        prob = logit.sigmoid()
+        # Half the time of logsigmoid, and off by one rounding of prob. The
+        # bound is exact where prob underflows.
+        tiny = torch.finfo(prob.dtype).tiny
+        loss = torch.minimum(prob.clamp_min(tiny).log_(), logit)
+        grad = torch.rsub(prob, 1).pow_(gamma).mul_(weight)
+        loss.mul_(grad)
+        # With l = log p: -d/dt (1 - p)^g l
+        #   = -(1 - p)^g (1 - p - g p l) = -(a - p (a + g a l)), a = (1 - p)^g
+        inner = torch.add(grad, loss, alpha=gamma)
+        grad.addcmul_(prob, inner, value=-1)
+        # By the score, positive labels fall and negative ones rise.
+        grad.addcmul_(grad, target, value=-2)
+        ctx.save_for_backward(grad)
+        ctx.factor = factor
+        if scale != 1:
+            loss.addcmul_(loss, target, value=scale - 1)
+        # Not in place: torch.compile would lose the gradient.
+        return (loss.sum() if total else loss) * (-factor / scale)
 
     @staticmethod
     @once_differentiable
     def backward(ctx, grad: Tensor):
         (slope,) = ctx.saved_tensors
-        return slope * grad, None, None, None, None
+        return slope * (grad * ctx.factor), *(7 * [None])
 
 
 def focal_bce(
     cls_score: Tensor,
-    slope: Tensor,
+    target: Tensor,
     offset: Tensor,
     weight: Tensor,
     gamma: float = 0.0,
+    scale: float = 1.0,
+    factor: float = 1.0,
+    total: bool = False,
 ) -> Tensor:
     r"""Weighted focal binary cross entropy of moved and scaled logits.
 
     .. math::
-        w \, \sigma(e)^\gamma \log(1 + \exp(e)), \quad e = s (z + \nu)
+        -f \, w \, (1 - p)^\gamma \cdot
+        \begin{cases}
+            \log p, \quad p = \sigma(z + \nu) & y = 1 \\
+            \log(p) / s, \quad p = \sigma(-s (z + \nu)) & y = 0
+        \end{cases}
 
-    ``sigmoid(e)`` is ``1 - p_t``: with ``s`` = -1 for a positive and 1 for a
-    negative label and ``gamma = 0`` this is the binary cross entropy.
+    With the defaults and ``nu = 0`` this is the binary cross entropy.
 
     Args:
         cls_score (Tensor): (B, C) logits ``z``, not changed.
-        slope (Tensor): (B, C) ``s``.
-        offset (Tensor): (C,) or (B, C) ``nu``.
+        target (Tensor): (B, C) labels ``y``, 0 or 1, of the same dtype.
+        offset (Tensor): ``nu``, of any shape that broadcasts to (B, C).
         weight (Tensor): ``w``, of any shape that broadcasts to (B, C).
         gamma (float): Focal exponent, >= 0.
+        scale (float): ``s``, > 0.
+        factor (float): ``f``.
+        total (bool): Return the sum over all entries.
 
     Returns:
-        Tensor: (B, C) losses. Differentiable once, by ``cls_score`` only.
+        Tensor: (B, C) losses, or 0-dim. Differentiable once, by
+        ``cls_score`` only.
     """
-    return _FocalBCE.apply(cls_score, slope, offset, weight, gamma)
-
-
-def label_slope(target: Tensor, scale: float = 1.0) -> Tensor:
-    """(B, C): -1 for positive labels, ``scale`` for negative ones.
-
-    Args:
-        target (Tensor): (B, C) float, 0 or 1.
-        scale (float): Slope of the negatives.
-    """
-    return torch.rsub(target, scale, alpha=1 + scale)
+    return _FocalBCE.apply(
+        cls_score, target, offset, weight, gamma, scale, factor, total
+    )

@@ -10,7 +10,7 @@ from torch import Tensor
 from mmlt.class_stats import ClassStats
 from mmlt.registry import MODELS
 
-from .focal_bce import focal_bce, label_slope
+from .focal_bce import focal_bce
 from .multi_label_loss import MultiLabelLoss, check_number, positive_count
 
 
@@ -68,8 +68,8 @@ class MultiLabelLDAMLoss(MultiLabelLoss):
 
     def element_loss(self, cls_score: Tensor, target: Tensor) -> Tensor:
         return focal_bce(
-            cls_score,
-            label_slope(target) * self.scale,
-            -self.margin.to(cls_score.dtype) * target,
+            cls_score * self.scale,
+            target,
+            -self.scale * self.margin.to(cls_score.dtype) * target,
             cls_score.new_ones(()),
         )

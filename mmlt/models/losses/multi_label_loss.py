@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from mmpretrain.models.losses.utils import weight_reduce_loss
 from torch import Tensor
 
 from mmlt.class_stats import ClassStats
@@ -21,7 +20,8 @@ FOCAL = dict(gamma=2.0, balance=2.0)
 class MultiLabelLoss(ClassStatsModule):
     """A sum of binary losses over classes, weighted by class frequency.
 
-    A subclass implements :meth:`element_loss` and takes ``class_stats`` as
+    A subclass implements :meth:`element_loss`, or :meth:`weighted_loss` if
+    it knows a faster way to the sum, and takes ``class_stats`` as
     :class:`~mmlt.models.class_stats_module.ClassStatsModule` says. For
     multi-label data these need the number of images, as in
     ``dict(image_count=[...], num_images=N)``: a bare list of counts is taken
@@ -79,6 +79,31 @@ class MultiLabelLoss(ClassStatsModule):
         """
         raise NotImplementedError
 
+    def weighted_loss(
+        self,
+        cls_score: Tensor,
+        target: Tensor,
+        weight: Tensor | None,
+        factor: float,
+        total: bool,
+    ) -> Tensor:
+        """The loss of each entry times its weight, or the sum of these.
+
+        Args:
+            cls_score (Tensor): (B, C) logits, float32 or float64.
+            target (Tensor): (B, C) of the same dtype, 0 or 1.
+            weight (Tensor | None): (B, 1) or (B, C).
+            factor (float): Multiplies the result.
+            total (bool): Return the sum.
+
+        Returns:
+            Tensor: (B, C), or 0-dim for ``total``.
+        """
+        loss = self.element_loss(cls_score, target)
+        if weight is not None:
+            loss = loss * weight
+        return factor * (loss.sum() if total else loss)
+
     def forward(
         self,
         cls_score: Tensor,
@@ -95,17 +120,24 @@ class MultiLabelLoss(ClassStatsModule):
                 class indices with C for the background.
             weight (Tensor | None): (B,) or (B, C) weights.
             avg_factor (float | None): Divide the sum by this instead of
-                B * C.
+                B * C; only with the reduction ``'mean'``.
             reduction_override (str | None): Instead of ``reduction``.
 
         Returns:
             Tensor: 0-dim, or (B, C) for the reduction ``'none'``.
 
         Raises:
-            ValueError: If there are no class statistics, or scores, targets
-                and statistics do not fit each other.
+            ValueError: If there are no class statistics, if scores, targets
+                and statistics do not fit each other, or for ``avg_factor``
+                with the reduction ``'sum'``.
         """
         self.check_class_stats()
+        reduction = reduction_override or self.reduction
+        if avg_factor is not None and reduction == 'sum':
+            raise ValueError(
+                f"avg_factor={avg_factor} needs the reduction 'mean'; 'sum' "
+                'divides by nothing'
+            )
         num_classes = self.image_count.numel()
         if cls_score.dim() != 2 or cls_score.size(1) != num_classes:
             raise ValueError(
@@ -120,15 +152,19 @@ class MultiLabelLoss(ClassStatsModule):
             cls_score.float() if cls_score.element_size() < 4 else cls_score
         )
         labels, known = binary_target(scores, target)
-        loss = self.element_loss(scores, labels)
-        if known is not None:
-            loss = loss * known
         if weight is not None and weight.dim() == 1:
             weight = weight.unsqueeze(1)
-        reduction = reduction_override or self.reduction
-        return self.loss_weight * weight_reduce_loss(
-            loss, weight, reduction, avg_factor
+        if known is not None:
+            weight = known if weight is None else weight * known
+        factor = self.loss_weight
+        if reduction == 'mean' and avg_factor is None:
+            factor = factor / max(scores.numel(), 1)
+        loss = self.weighted_loss(
+            scores, labels, weight, factor, total=reduction != 'none'
         )
+        if reduction == 'mean' and avg_factor is not None:
+            loss = loss / avg_factor
+        return loss
 
 
 def binary_target(
@@ -152,9 +188,8 @@ def binary_target(
     """
     num_classes = cls_score.size(1)
     if target.shape == cls_score.shape:
-        complete = _check_labels(target)
         labels = target.to(cls_score.dtype)
-        if complete:
+        if target.dtype == torch.bool or _check_labels(labels):
             return labels, None
         return labels.clamp_min(0), target >= 0
     if target.shape != cls_score.shape[:1] or target.is_floating_point():
@@ -173,19 +208,19 @@ def binary_target(
 
 def _check_labels(target: Tensor) -> bool:
     """Whether all labels are known for certain; raises for wrong values."""
-    if target.dtype == torch.bool:
-        return True
     if not _can_look(target):
         return False
-    low, high = target.aminmax()
-    whole = not target.is_floating_point() or target.equal(target.trunc())
-    if low < -1 or high > 1 or not whole:
-        wrong = (target != 0) & (target != 1) & (target != -1)
+    # y - y * y is 0 for 0 and 1 only; the look at wrong labels is slower.
+    low, high = torch.addcmul(target, target, target, value=-1).aminmax()
+    if low.item() == 0 == high.item():
+        return True
+    wrong = (target != 0) & (target != 1) & (target != -1)
+    if wrong.any():
         raise ValueError(
             f'target holds the label {target[wrong][0].item():g}; labels must '
             'be 0, 1, or -1 for not known'
         )
-    return bool(low >= 0)
+    return False
 
 
 def _check_indices(target: Tensor, num_classes: int) -> bool:

@@ -10,7 +10,7 @@ from torch import Tensor
 from mmlt.class_stats import ClassStats
 from mmlt.registry import MODELS
 
-from .focal_bce import focal_bce, label_slope
+from .focal_bce import focal_bce
 from .multi_label_loss import MultiLabelLoss, check_number, positive_count
 
 
@@ -60,7 +60,7 @@ class ReweightedBCELoss(MultiLabelLoss):
     def element_loss(self, cls_score: Tensor, target: Tensor) -> Tensor:
         return focal_bce(
             cls_score,
-            label_slope(target),
+            target,
             cls_score.new_zeros(()),
             self.class_weight.to(cls_score.dtype),
         )

@@ -229,6 +229,8 @@ def test_weight_avg_factor_and_reduction():
     weights = torch.rand(5, 4)
     assert_close(loss(scores, TARGET, weights), (each * weights).mean())
     assert_close(loss(scores, TARGET, reduction_override='sum'), each.sum())
+    with pytest.raises(ValueError, match='avg_factor=7'):
+        loss(scores, TARGET, avg_factor=7.0, reduction_override='sum')
 
 
 @pytest.mark.parametrize('shape', [(0, 4), (0,)])
