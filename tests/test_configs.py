@@ -1,11 +1,27 @@
 """Every config is parsed, built and does one small training step."""
 
+import json
+from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
-from mmengine.config import Config, ConfigDict
-from mmengine.registry import HOOKS, METRICS, MODELS, DefaultScope
+from mmdet.structures import DetDataSample
+from mmdet.structures.mask import BitmapMasks
+from mmengine.config import Config, ConfigDict, config
+from mmengine.logging import MMLogger
+from mmengine.optim import build_optim_wrapper
+from mmengine.registry import (
+    DATA_SAMPLERS,
+    DATASETS,
+    HOOKS,
+    METRICS,
+    MODELS,
+    DefaultScope,
+)
+from mmengine.structures import InstanceData
 from mmpretrain.structures import DataSample
 
 import mmlt
@@ -17,18 +33,17 @@ CONFIGS = sorted(
     for path in ROOT.rglob('*.py')
     if '_base_' not in path.parts
 )
-
-
-def shrink(model: ConfigDict) -> None:
-    """The same model with fewer weights, where a config names the depth."""
-    for part in (model.backbone, model.backbone.get('backbone')):
-        if part is not None and part.get('depth') == 50:
-            part.base_channels = 8
-            part.stem_channels = 8
-            # Four stages double the width, bottlenecks end four times wider.
-            model.head.in_channels = 8 * 2**3 * 4
-    if model.head.num_classes > 1000:
-        model.head.num_classes = 12
+NUM_CLASSES = 12
+WIDTHS = dict(
+    in_channels=8,
+    feat_channels=8,
+    out_channels=8,
+    conv_out_channels=8,
+    fc_out_channels=16,
+)
+SIZE = 64
+COCO_URL = 'http://images.cocodataset.org/'
+is_installed = cache(config.is_installed)
 
 
 def test_there_are_configs():
@@ -41,43 +56,242 @@ def test_basenames_are_unique():
     assert len(set(names)) == len(names)
 
 
-@pytest.mark.parametrize('config', CONFIGS)
-def test_config_does_one_step(config, tmp_path):
+@pytest.fixture(autouse=True)
+def _look_up_packages_once(monkeypatch):
+    # Each base `mmdet::...` does it anew, most of the time a config takes.
+    monkeypatch.setattr(config, 'is_installed', is_installed)
+
+
+@pytest.mark.parametrize('path', CONFIGS)
+def test_config_does_one_step(path, tmp_path):
     # As a child of it in a user's folder, which must find all its types.
     child = tmp_path / 'child.py'
-    child.write_text(f"_base_ = ['mmlt::{config}']\n")
+    child.write_text(f"_base_ = ['mmlt::{path}']\n")
     cfg = Config.fromfile(child)
-    shrink(cfg.model)
-    num_classes = cfg.model.head.num_classes
-    grey = cfg.data_preprocessor.mean is None or (
-        len(cfg.data_preprocessor.mean) == 1
-    )
-    size = 28 if grey else 32
     with DefaultScope.overwrite_default_scope(cfg.default_scope):
-        model = MODELS.build(
-            {**cfg.model, 'data_preprocessor': cfg.data_preprocessor}
-        )
-        hooks = [*cfg.default_hooks.values(), *cfg.get('custom_hooks', [])]
-        for hook in hooks:
-            if hook.type.startswith('mmlt.'):
-                HOOKS.build(hook)
-        for evaluator in (cfg.val_evaluator, cfg.test_evaluator):
-            METRICS.build(evaluator)
-    stats = ClassStats.single_label([5] * num_classes)
-    for module in model.modules():
-        if hasattr(module, 'set_class_stats'):
-            module.set_class_stats(stats)
-    channels = 1 if grey else 3
-    images = torch.randint(0, 256, (4, channels, size, size)).byte()
-    samples = [DataSample().set_gt_label(k % num_classes) for k in range(4)]
-    model.train()
-    data = model.data_preprocessor(
-        {'inputs': list(images), 'data_samples': samples}, training=True
+        if cfg.default_scope == 'mmdet':
+            check_detector(cfg, write_annotations(tmp_path))
+        else:
+            check_classifier(cfg)
+    assert cfg.train_cfg.max_epochs > 0
+
+
+def check_classifier(cfg):
+    shrink_classifier(cfg.model)
+    num_classes = cfg.model.head.num_classes
+    model = MODELS.build(
+        {**cfg.model, 'data_preprocessor': cfg.data_preprocessor}
     )
+    stats = ClassStats.single_label([5] * num_classes)
+    step(cfg, model, make_images(cfg), stats)
+    for evaluator in (cfg.val_evaluator, cfg.test_evaluator):
+        METRICS.build(evaluator)
+    for sample in predict(model, make_images(cfg)):
+        assert sample.pred_score.shape == (num_classes,)
+
+
+def check_detector(cfg, ann_file):
+    shrink_detector(cfg.model)
+    model = MODELS.build(cfg.model)
+    # The rest of the detector is the stock one, and slow to initialise.
+    model.roi_head.init_weights()
+    instances = np.logspace(0, 4, NUM_CLASSES).astype(int)
+    stats = ClassStats((instances + 1) // 2, instances, 10_000)
+    step(cfg, model, make_scenes(), stats)
+    samples = predict(model, make_scenes())
+    for sample in samples:
+        labels = sample.pred_instances.labels.tolist()
+        assert set(labels) <= set(range(NUM_CLASSES))
+    for evaluator in (cfg.val_evaluator, cfg.test_evaluator):
+        metric = METRICS.build({**evaluator, 'ann_file': ann_file})
+        metric.process({}, [sample.to_dict() for sample in samples])
+    check_sampler(cfg.train_dataloader, ann_file)
+
+
+def shrink_classifier(model: ConfigDict) -> None:
+    """The same model with fewer weights, where a config names the depth."""
+    for part in (model.backbone, model.backbone.get('backbone')):
+        if part is not None and part.get('depth') == 50:
+            part.base_channels = 8
+            part.stem_channels = 8
+            # Four stages double the width, bottlenecks end four times wider.
+            neck = model.get('neck')
+            pooled = neck is None or 'in_channels' not in neck
+            (model.head if pooled else neck).in_channels = 8 * 2**3 * 4
+    if model.head.num_classes > 1000:
+        model.head.num_classes = NUM_CLASSES
+
+
+def shrink_detector(model: ConfigDict) -> None:
+    """The same kind of detector, narrow and for a few classes."""
+    backbone = model.backbone
+    expansion = 1
+    backbone.update(init_cfg=None, base_channels=4, depth=18)
+    if backbone.type == 'ResNeXt':
+        expansion = 4
+        backbone.update(depth=50, groups=2, base_width=2)
+    set_widths([model.neck, model.rpn_head, model.roi_head])
+    model.neck.in_channels = [4 * 2**i * expansion for i in range(4)]
+    rcnn = model.train_cfg.rcnn
+    for stage in rcnn if isinstance(rcnn, list) else [rcnn]:
+        stage.sampler.num = 16
+    for proposal in (model.train_cfg.rpn_proposal, model.test_cfg.rpn):
+        proposal.max_per_img = 50
+    model.test_cfg.rcnn.max_per_img = 20
+
+
+def set_widths(node) -> None:
+    """Go down to all widths and numbers of classes."""
+    values = node.values() if isinstance(node, dict) else node
+    for value in values:
+        if isinstance(value, (dict, list)):
+            set_widths(value)
+    if isinstance(node, dict):
+        widths = {k: v for k, v in WIDTHS.items() if k in node}
+        node.update(widths)
+        if 'num_classes' in node:
+            node['num_classes'] = NUM_CLASSES
+
+
+def make_images(cfg) -> dict:
+    """A batch of four, before preprocessing, as the data set has them."""
+    if cfg.model.backbone.type == 'torch.nn.Identity':
+        # A head on features that were computed before.
+        inputs = torch.randn(4, cfg.model.neck.in_channels)
+    else:
+        mean = cfg.data_preprocessor.get('mean')
+        grey = mean is None or len(mean) == 1
+        shape = (1, 28, 28) if grey else (3, 32, 32)
+        inputs = list(torch.randint(0, 256, (4, *shape)).byte())
+    classes = cfg.model.head.num_classes
+    labels = [k % classes for k in range(4)]
+    if 'MultiLabel' in cfg.model.head.type:
+        labels = [[k, (k + 1) % classes] for k in labels]
+    return {
+        'inputs': inputs,
+        'data_samples': [DataSample().set_gt_label(k) for k in labels],
+    }
+
+
+def make_scenes() -> dict:
+    """Two images with three objects each, before preprocessing."""
+    samples = []
+    for index in range(2):
+        masks = np.zeros((3, SIZE, SIZE), np.uint8)
+        corners = np.array([(4, 4), (20, 10), (30, 34)])
+        for mask, (x, y) in zip(masks, corners, strict=True):
+            mask[y : y + 24, x : x + 20] = 1
+        boxes = np.hstack([corners, np.add(corners, (20, 24))])
+        shape = (SIZE, SIZE)
+        sample = DetDataSample(
+            metainfo=dict(
+                img_id=index + 1,
+                img_shape=shape,
+                ori_shape=shape,
+                scale_factor=(1.0, 1.0),
+            )
+        )
+        sample.gt_instances = InstanceData(
+            bboxes=torch.from_numpy(boxes).float(),
+            labels=torch.tensor([0, 5, NUM_CLASSES - 1]),
+            masks=BitmapMasks(masks, *shape),
+        )
+        samples.append(sample)
+    images = torch.randint(0, 256, (2, 3, SIZE, SIZE)).byte()
+    return {'inputs': list(images), 'data_samples': samples}
+
+
+def step(cfg, model, batch, stats) -> None:
+    """Train on the batch under mmlt's hooks of the config."""
+    runner = SimpleNamespace(
+        model=model,
+        optim_wrapper=build_optim_wrapper(model, cfg.optim_wrapper),
+        logger=MMLogger.get_current_instance(),
+        hooks=[],
+    )
+    for hook in (*cfg.default_hooks.values(), *cfg.get('custom_hooks', [])):
+        if hook.type.startswith('mmlt.'):
+            runner.hooks.append(HOOKS.build(hook))
+    for part in (*model.modules(), *runner.hooks):
+        if hasattr(part, 'set_class_stats'):
+            part.set_class_stats(stats)
+    for hook in runner.hooks:
+        if type(hook).__name__ == 'TrainablePartsHook':
+            hook.before_run(runner)
+        if type(hook).__name__ == 'ClassifierEditHook':
+            hook.before_train(runner)
+    model.train()
+    data = model.data_preprocessor(batch, training=True)
     loss, logs = model.parse_losses(model(**data, mode='loss'))
     loss.backward()
     assert loss.isfinite()
     assert 'loss' in logs
-    gradients = [p.grad for p in model.parameters() if p.requires_grad]
-    assert all(grad is not None for grad in gradients)
-    assert cfg.train_cfg.max_epochs > 0
+    parameters = dict(model.named_parameters())
+    trained = {n for n, p in parameters.items() if p.requires_grad}
+    assert trained
+    assert {n for n, p in parameters.items() if p.grad is not None} == trained
+    assert all(parameters[name].grad.isfinite().all() for name in trained)
+    runner.optim_wrapper.step()
+
+
+@torch.no_grad()
+def predict(model, batch) -> list:
+    model.eval()
+    data = model.data_preprocessor(batch, training=False)
+    return model(**data, mode='predict')
+
+
+def write_annotations(folder: Path) -> str:
+    """An LVIS file of two images, with all the fields of v0.5 and v1."""
+    content = dict(
+        images=[
+            dict(
+                id=i,
+                height=SIZE,
+                width=SIZE,
+                file_name=f'{i:012d}.jpg',
+                coco_url=f'{COCO_URL}train2017/{i:012d}.jpg',
+                neg_category_ids=[3],
+                not_exhaustive_category_ids=[],
+            )
+            for i in (1, 2)
+        ],
+        annotations=[
+            dict(
+                id=i,
+                image_id=i,
+                category_id=i,
+                bbox=[10, 10, 40, 40],
+                area=1600,
+                segmentation=[[10, 10, 50, 10, 50, 50, 10, 50]],
+            )
+            for i in (1, 2)
+        ],
+        categories=[
+            dict(id=k + 1, name=str(k), frequency='rcf'[k % 3], image_count=1)
+            for k in range(NUM_CLASSES)
+        ],
+    )
+    path = folder / 'annotations.json'
+    path.write_text(json.dumps(content))
+    return str(path)
+
+
+def check_sampler(loader: ConfigDict, ann_file: str) -> None:
+    """The data set reads annotations, the sampler draws from it."""
+    dataset = DATASETS.build(
+        dict(loader.dataset, data_root='', ann_file=ann_file, pipeline=[])
+    )
+    assert len(dataset) == 2
+    sampler = DATA_SAMPLERS.build(
+        loader.sampler, default_args=dict(dataset=dataset, seed=0)
+    )
+    drawn = sorted(sampler)
+    assert len(drawn) == len(sampler) >= 2
+    assert set(drawn) <= {0, 1}
+    if 'batch_sampler' in loader:
+        batches = DATA_SAMPLERS.build(
+            loader.batch_sampler,
+            default_args=dict(sampler=sampler, batch_size=2),
+        )
+        assert sorted(index for batch in batches for index in batch) == drawn

@@ -4,6 +4,8 @@ import sys
 import numpy as np
 import pytest
 import torch
+from mmengine.dataset import DefaultSampler
+from mmengine.evaluator import Evaluator
 from mmengine.logging import MMLogger
 from pycocotools import mask as mask_utils
 
@@ -493,8 +495,42 @@ def test_built_from_a_config(three_images):
         )
 
 
-SAMPLES = [
-    sample(1, [EXACT, AWAY], [0, 1], [0.5, 0.9]),
-    sample(2, [EXACT], [1], [0.4]),
-    sample(3, [AWAY], [0], [0.7]),
-]
+def evaluate_shard(rank, arguments, samples):
+    evaluator = Evaluator(LVISMetric(**arguments))
+    # Of seven images, the first counts for both ranks.
+    shard = list(DefaultSampler(samples, shuffle=False))
+    for index in shard:
+        evaluator.process([samples[index]])
+    return len(shard), evaluator.evaluate(len(samples))
+
+
+def test_two_ranks_evaluate_as_one(write_json, on_two_ranks):
+    rng = np.random.default_rng(3)
+    content = random_annotations(rng, num_images=7)
+    detections = random_detections(rng, content, number=60)
+    ids = [category['id'] for category in content['categories']]
+    samples = []
+    for image in content['images']:
+        (own,) = np.nonzero(detections.image_id == image['id'])
+        box = detections.bbox[own].copy()
+        box[:, 2:] += box[:, :2]
+        samples.append(
+            sample(
+                image['id'],
+                box,
+                [ids.index(k) for k in detections.category_id[own]],
+                detections.score[own],
+                [detections.masks[k] for k in own],
+            )
+        )
+    arguments = dict(
+        ann_file=write_json(content),
+        metric=['bbox', 'segm'],
+        # The fixture forks, and hotcoco's threads do not outlive that.
+        backend='lvis',
+    )
+    alone = run(LVISMetric(**arguments), samples)
+    assert 5 < alone['lvis/bbox_AP'] < 95
+    first, second = on_two_ranks(evaluate_shard, arguments, samples)
+    assert first[0] == second[0] == 4
+    assert first[1] == second[1] == alone
