@@ -5,7 +5,8 @@
 All contestants of a row take turns in one run, on the same input; the table
 shows the median time and the median of the ratios of neighbouring turns. The
 multi-label losses stand beside the literal sequence of tensor operations of
-the formulas, too.
+the formulas, BAGS beside the loss as the paper words it, one group after the
+other.
 """
 
 import argparse
@@ -18,21 +19,28 @@ import torch.nn.functional as F
 
 from mmlt.class_stats import ClassStats
 from mmlt.models.losses import (
+    BAGSLoss,
     DistributionBalancedLoss,
     LogitAdjustedLoss,
     PairwiseMarginLoss,
 )
 
 
-def long_tailed(num_classes: int) -> ClassStats:
-    """Exponential counts from 5,000 down to 5."""
+def long_tailed(
+    num_classes: int, most: int = 5000, least: int = 5
+) -> ClassStats:
+    """Exponential counts from ``most`` down to ``least``."""
     decay = torch.linspace(0, 1, num_classes)
-    return ClassStats.single_label((5000 * 0.001**decay).long().tolist())
+    count = most * (least / most) ** decay
+    return ClassStats.single_label(count.round().long().tolist())
 
 
 def step(loss: Callable, scores: torch.Tensor, target: torch.Tensor) -> None:
     scores.grad = None
-    loss(scores, target).backward()
+    value = loss(scores, target)
+    if isinstance(value, dict):
+        value = torch.stack(list(value.values())).sum()
+    value.backward()
     if scores.is_cuda:
         torch.cuda.synchronize()
 
@@ -89,6 +97,44 @@ class LiteralDBFocal(torch.nn.Module):
         return (2 * (1 - torch.exp(-bce)) ** 2 * weight * bce).mean()
 
 
+class LiteralBAGS:
+    """One group at a time: re-label, find its RoIs, draw, pick columns."""
+
+    def __init__(self, loss: BAGSLoss) -> None:
+        stats = loss.class_stats
+        groups = torch.from_numpy(stats.groups(loss.thresholds, 'instance'))
+        device = loss.own.device
+        self.ratio = loss.others_ratio
+        self.num_classes = loss.num_classes
+        self.columns, self.labels = [], []
+        for group in range(loss.num_groups):
+            classes = torch.nonzero(groups == group)[:, 0]
+            others = torch.tensor([loss.num_classes + group])
+            # 0 is "others"; the background is one of them.
+            labels = torch.zeros(loss.num_classes + 1, dtype=torch.long)
+            labels[classes] = torch.arange(1, len(classes) + 1)
+            self.columns.append(torch.cat([others, classes]).to(device))
+            self.labels.append(labels.to(device))
+
+    def __call__(self, scores: torch.Tensor, target: torch.Tensor):
+        total = F.cross_entropy(
+            scores[:, -2:], (target == self.num_classes).long()
+        )
+        for columns, labels in zip(self.columns, self.labels, strict=True):
+            new_target = labels[target]
+            own = torch.nonzero(new_target)[:, 0]
+            rest = torch.nonzero(new_target == 0)[:, 0]
+            if not len(own):
+                continue
+            number = int(self.ratio * len(own))
+            order = torch.randperm(len(rest), device=rest.device)
+            rois = torch.cat([own, rest[order[:number]]])
+            total = total + F.cross_entropy(
+                scores[:, columns][rois], new_target[rois]
+            )
+        return total
+
+
 def single_label_row(batch: int, num_classes: int, device: str) -> tuple:
     """Contestants and input; the first one is the reference."""
     stats = long_tailed(num_classes)
@@ -114,11 +160,30 @@ def multi_label_row(batch: int, num_classes: int, device: str) -> tuple:
     return contestants, scores, target
 
 
+def bags_row(num_rois: int, num_classes: int, device: str) -> tuple:
+    """Contestants and input, with a quarter of foreground as MMDetection."""
+    stats = long_tailed(num_classes, 30000, 1)
+    bags = BAGSLoss(num_classes, class_stats=stats).to(device)
+    contestants = {
+        'F.cross_entropy': F.cross_entropy,
+        'BAGSLoss': bags,
+        'BAGS, literal': LiteralBAGS(bags),
+    }
+    target = torch.full((num_rois,), num_classes, device=device)
+    foreground = num_rois // 4
+    target[:foreground] = torch.randint(
+        num_classes, (foreground,), device=device
+    )
+    columns = bags.get_cls_channels(num_classes)
+    return contestants, torch.randn(num_rois, columns, device=device), target
+
+
 ROWS = (
     (single_label_row, 1024, 1203),
     (single_label_row, 1024, 8142),
     (multi_label_row, 256, 80),
     (multi_label_row, 64, 8142),
+    (bags_row, 1024, 1203),
 )
 
 
