@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 from mmcv.transforms import BaseTransform
@@ -44,7 +45,7 @@ class LoadImageFeature(BaseTransform):
         try:
             with np.load(file) as content:
                 names, features = content['names'], content['features']
-        except (KeyError, OSError, ValueError) as error:
+        except (KeyError, OSError, ValueError, BadZipFile) as error:
             raise ValueError(
                 f'file: {file} is no .npz file of names and features: {error}'
             ) from error

@@ -268,3 +268,37 @@ def test_damaged_source(tool, tmp_path, write_idx):
     path.write_bytes(path.read_bytes()[:-5])
     with pytest.raises(ValueError, match='do not fit'):
         tool.main(['--source', str(tmp_path), '--out', str(tmp_path)])
+
+
+def test_features_are_those_of_the_named_scenes(scenes, monkeypatch):
+    spec = importlib.util.spec_from_file_location(
+        'fashion_scenes_features', TOOL / 'fashion_scenes_features.py'
+    )
+    features = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(features)
+    # The network is not shipped; the pixels serve as its maps.
+    monkeypatch.setattr(features, 'load_lite0', lambda: lambda x: x)
+    features.main(['--data', str(scenes), '--batch-size', '7'])
+    for split, number in (('train', 40), ('val', 20)):
+        with np.load(scenes / f'features_{split}.npz') as content:
+            assert content['features'].shape == (number, 3)
+            name = content['names'][-1]
+            image = cv2.imread(str(scenes / split / name))[..., ::-1]
+            expected = (
+                image.mean(axis=(0, 1)) - features.MEAN.numpy()
+            ) / features.STD.numpy()
+            np.testing.assert_allclose(
+                content['features'][-1], expected, atol=0.01
+            )
+
+
+def test_the_data_set_knows_its_categories(scenes):
+    dataset = DATASETS.build(
+        dict(
+            type='mmlt.FashionScenes',
+            ann_file=str(scenes / 'annotations/fashion_scenes_train.json'),
+            data_prefix=dict(img=str(scenes)),
+        )
+    )
+    assert dataset.metainfo['classes'] == CATEGORIES
+    assert collect_class_stats(dataset).num_images == 40

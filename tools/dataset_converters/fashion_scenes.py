@@ -13,7 +13,8 @@ Example::
 Fewer and larger garments, for multi-label classification::
 
     python tools/dataset_converters/fashion_scenes.py \\
-        --out data/fashion_scenes_multi_label --garments 3 --sizes 50 90
+        --out data/fashion_scenes_multi_label --garments 3 --canvas 224 \\
+        --sizes 60 100 --occlusion 0.4 --imbalance 100
 """
 
 import argparse
@@ -23,6 +24,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from pycocotools import mask as mask_utils
 
 from mmlt.datasets.fashion_scenes import (
@@ -173,7 +175,7 @@ def describe_categories(scenes: list[np.ndarray]) -> list[dict]:
     ]
 
 
-def draw(folder: Path, path: Path, columns: int = 6, rows: int = 3) -> None:
+def draw(folder: Path, path: Path, columns: int = 6, rows: int = 2) -> None:
     """Draw scenes with their boxes, over the images of each category."""
     content = json.loads(
         (folder / 'annotations/fashion_scenes_train.json').read_text()
@@ -188,8 +190,8 @@ def draw(folder: Path, path: Path, columns: int = 6, rows: int = 3) -> None:
         rarest[entry['image_id']] += is_rare
     # Those with rare garments first, else hardly any would be seen.
     shown = sorted(content['images'], key=lambda each: -rarest[each['id']])
-    figure = Figure(figsize=(9, 6.6), layout='constrained')
-    scenes, bars = figure.subfigures(2, height_ratios=(2.6, 1))
+    figure = Figure(figsize=(9, 5.2), layout='constrained')
+    scenes, bars = figure.subfigures(2, height_ratios=(2, 1))
     grid = scenes.subplots(rows, columns).flat
     for axes, image in zip(grid, shown, strict=False):
         axes.imshow(cv2.imread(str(folder / image['file_name']))[..., ::-1])
@@ -197,12 +199,9 @@ def draw(folder: Path, path: Path, columns: int = 6, rows: int = 3) -> None:
         for entry in content['annotations']:
             if entry['image_id'] == image['id']:
                 x, y, width, height = entry['bbox']
-                axes.plot(
-                    [x, x + width, x + width, x, x],
-                    [y, y, y + height, y + height, y],
-                    color=colours[group[entry['category_id'] - 1]],
-                    linewidth=1,
-                )
+                box = Rectangle((x, y), width, height, fill=False)
+                box.set_edgecolor(colours[group[entry['category_id'] - 1]])
+                axes.add_patch(box)
     axes = bars.subplots()
     order = np.argsort(-count, kind='stable')
     for letter, name in zip(

@@ -11,10 +11,9 @@ train_pipeline = [
 ]
 test_pipeline = [
     dict(type='LoadImageFromFile'),
-    dict(
-        type='PackDetInputs',
-        meta_keys=('img_id', 'img_path', 'ori_shape', 'img_shape'),
-    ),
+    # of no effect, but MMDetection asks for the scale factor
+    dict(type='Resize', scale=(160, 160), keep_ratio=True),
+    dict(type='PackDetInputs'),
 ]
 
 train_dataloader = dict(

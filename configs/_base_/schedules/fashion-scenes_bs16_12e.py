@@ -9,9 +9,7 @@ optim_wrapper = dict(
     clip_grad=dict(max_norm=35, norm_type=2),
 )
 param_scheduler = [
-    dict(
-        type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=125
-    ),
+    dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=125),
     dict(
         type='CosineAnnealingLR',
         by_epoch=True,
