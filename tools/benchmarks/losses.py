@@ -98,7 +98,7 @@ class LiteralDBFocal(torch.nn.Module):
 
 
 class LiteralBAGS:
-    """One group at a time: re-label, find its RoIs, draw, pick columns."""
+    """The formula, one group after the other: labels, weights, columns."""
 
     def __init__(self, loss: BAGSLoss) -> None:
         stats = loss.class_stats
@@ -116,22 +116,23 @@ class LiteralBAGS:
             self.columns.append(torch.cat([others, classes]).to(device))
             self.labels.append(labels.to(device))
 
-    def __call__(self, scores: torch.Tensor, target: torch.Tensor):
+    def __call__(
+        self, scores: torch.Tensor, target: torch.Tensor
+    ) -> torch.Tensor:
         total = F.cross_entropy(
             scores[:, -2:], (target == self.num_classes).long()
         )
         for columns, labels in zip(self.columns, self.labels, strict=True):
-            new_target = labels[target]
-            own = torch.nonzero(new_target)[:, 0]
-            rest = torch.nonzero(new_target == 0)[:, 0]
-            if not len(own):
-                continue
-            number = int(self.ratio * len(own))
+            group_target = labels[target]
+            weight = (group_target > 0).float()
+            rest = torch.nonzero(group_target == 0)[:, 0]
+            number = int(self.ratio * weight.sum())
             order = torch.randperm(len(rest), device=rest.device)
-            rois = torch.cat([own, rest[order[:number]]])
-            total = total + F.cross_entropy(
-                scores[:, columns][rois], new_target[rois]
+            weight[rest[order[:number]]] = 1
+            loss = F.cross_entropy(
+                scores[:, columns], group_target, reduction='none'
             )
+            total = total + (weight * loss).sum() / weight.sum().clamp(min=1)
         return total
 
 

@@ -39,71 +39,82 @@ class GroupLayout(NamedTuple):
     softmax: Tensor
 
 
-def _exp_and_sums(
-    scores: Tensor, layout: GroupLayout
-) -> tuple[Tensor, Tensor, Tensor]:
-    """(R, K) ``exp(z - peak)``, softmax by softmax; (R, S) sums, peaks."""
-    # Contiguous softmaxes cost one copy; the peaks of padded or masked ones
-    # would cost a pass over all columns for each softmax.
-    exp = scores.index_select(1, layout.order)
-    parts = exp.split(layout.sizes, dim=1)
-    peak = torch.stack([part.amax(dim=1) for part in parts], dim=1)
-    in_order = layout.softmax.index_select(0, layout.order)
-    exp = exp.sub_(peak.index_select(1, in_order)).exp_()
-    parts = exp.split(layout.sizes, dim=1)
-    return exp, torch.stack([part.sum(dim=1) for part in parts], 1), peak
+def _split(scores: Tensor, layout: GroupLayout) -> list[Tensor]:
+    """The (R, k) logits of each softmax."""
+    # One copy of each softmax costs less than masks, which cost a pass over
+    # all columns for each of them, and small copies less than a large one.
+    columns = layout.order.split(layout.sizes)
+    return [scores.index_select(1, each) for each in columns]
 
 
 class _GroupCrossEntropy(torch.autograd.Function):
-    """The cross entropies of all softmaxes, with one gradient tensor.
+    """See :func:`group_cross_entropy`.
 
+    The one (R, K) tensor that is kept is the gradient, softmax by softmax.
     Autograd's own would add up one (R, K) gradient for each softmax.
     """
 
     @staticmethod
-    def forward(ctx, scores, column, sizes, order, rank, softmax):
-        layout = GroupLayout(sizes, order, rank, softmax)
-        exp, total, peak = _exp_and_sums(scores, layout)
-        ctx.save_for_backward(exp, total, column, rank, softmax)
-        return total.log() + peak - scores.gather(1, column)
+    def forward(ctx, scores, column, weight, sizes, order, rank, softmax):
+        parts = _split(scores, GroupLayout(sizes, order, rank, softmax))
+        peak = torch.stack([part.amax(dim=1) for part in parts], dim=1)
+        probs = [part.softmax(dim=1) for part in parts]
+        # That of the peak is at least 1 / k, whatever the logits.
+        highest = torch.stack([prob.amax(dim=1) for prob in probs], dim=1)
+        loss = peak - highest.log() - scores.gather(1, column)
+        for prob, share in zip(probs, weight.split(1, 1), strict=True):
+            prob.mul_(share)
+        slope = torch.cat(probs, dim=1)
+        slope.scatter_add_(1, rank[column], -weight)
+        ctx.save_for_backward(slope, rank, softmax)
+        return (weight * loss).sum(dim=0)
 
     @staticmethod
     @once_differentiable
     def backward(ctx, grad):
-        exp, total, column, rank, softmax = ctx.saved_tensors
-        result = exp.index_select(1, rank)
-        result.mul_((grad / total).index_select(1, softmax))
-        result.scatter_add_(1, column, -grad)
-        return result, None, None, None, None, None
+        slope, rank, softmax = ctx.saved_tensors
+        result = slope.index_select(1, rank)
+        result.mul_(grad.index_select(0, softmax))
+        return result, *(6 * [None])
 
 
 def group_cross_entropy(
-    cls_score: Tensor, column: Tensor, layout: GroupLayout
+    cls_score: Tensor,
+    column: Tensor,
+    weight: Tensor,
+    layout: GroupLayout,
+    total: bool = True,
 ) -> Tensor:
-    r"""Cross entropy within each softmax.
+    r"""Weighted cross entropy within each softmax.
 
-    .. math:: \log \sum_{k \in g} e^{z_k} - z_{y_g}
+    .. math:: w_g \Big(\log \sum_{k \in g} e^{z_k} - z_{y_g}\Big)
 
     Args:
         cls_score (Tensor): (R, K) logits.
         column (Tensor): (R, S) target column ``y_g`` in each softmax.
+        weight (Tensor): (R, S) ``w``.
         layout (GroupLayout): The softmaxes.
+        total (bool): Add up the RoIs.
 
     Returns:
-        Tensor: (R, S) losses, in float32 for half-precision logits.
+        Tensor: (S,) losses, or (R, S), in float32 for half-precision logits.
     """
     if cls_score.element_size() < 4:
         cls_score = cls_score.float()
-    return _GroupCrossEntropy.apply(cls_score, column, *layout)
+    weight = weight.to(cls_score.dtype)
+    if total:
+        return _GroupCrossEntropy.apply(cls_score, column, weight, *layout)
+    parts = _split(cls_score, layout)
+    lse = torch.stack([part.logsumexp(dim=1) for part in parts], dim=1)
+    return weight * (lse - cls_score.gather(1, column))
 
 
 def group_softmax(cls_score: Tensor, layout: GroupLayout) -> Tensor:
     """(R, K) probability of each column of the logits in its softmax."""
     if cls_score.element_size() < 4:
         cls_score = cls_score.float()
-    exp, total, _ = _exp_and_sums(cls_score, layout)
-    total = total.index_select(1, layout.softmax)
-    return exp.index_select(1, layout.rank) / total
+    probs = [part.softmax(dim=1) for part in _split(cls_score, layout)]
+    return torch.cat(probs, dim=1).index_select(1, layout.rank)
 
 
 def select_rois(
@@ -412,16 +423,19 @@ class BAGSLoss(ClassStatsModule):
         self._check_input(cls_score, target)
         if weight is None:
             weight = torch.ones_like(target, dtype=torch.float32)
-        losses = group_cross_entropy(cls_score, self.column[target], layout)
         own, valid = self.own[target], weight > 0
         if self.others:
             selected = select_rois(own, valid, self.others_ratio)
         else:
             selected = own & valid.unsqueeze(1)
-        weights = weight.to(losses.dtype).unsqueeze(1) * selected
-        losses = self.loss_weight * weights * losses
-        if reduction != 'none':
-            losses = losses.sum(dim=0)
+        weights = weight.unsqueeze(1) * selected
+        losses = self.loss_weight * group_cross_entropy(
+            cls_score,
+            self.column[target],
+            weights,
+            layout,
+            total=reduction != 'none',
+        )
         if reduction == 'mean':
             losses = losses / weights.sum(dim=0).clamp(min=1)
         parts = losses.unbind(dim=-1)

@@ -92,12 +92,14 @@ def test_one_group_alone_is_cross_entropy():
     assert_close(losses['loss_cls_group1'], F.cross_entropy(scores, labels))
 
 
-def test_gradcheck():
+@pytest.mark.parametrize('total', [True, False])
+def test_gradcheck(total):
     scores, labels = make_batch(6)
     loss = make()
     column = loss.column[labels]
+    weight = torch.rand(column.shape, dtype=scores.dtype)
     assert torch.autograd.gradcheck(
-        lambda z: group_cross_entropy(z, column, loss.layout),
+        lambda z: group_cross_entropy(z, column, weight, loss.layout, total),
         scores.requires_grad_(),
     )
 
