@@ -20,6 +20,10 @@ def parse_args() -> argparse.Namespace:
         'this file, see mmlt.DumpLogits'
     )  # fmt: skip
     parser.add_argument(
+        '--multi-label', action='store_true', help='for --dump-logits: images '
+        'have any number of labels'
+    )  # fmt: skip
+    parser.add_argument(
         '--split', help='what --dump-logits calls the data, default: the '
         "data set's own split, else test"
     )  # fmt: skip
@@ -62,7 +66,10 @@ def main() -> None:
         split = args.split or split_of(cfg.test_dataloader.dataset)
         metrics.append(
             dict(
-                type='mmlt.DumpLogits', out_file=args.dump_logits, split=split
+                type='mmlt.DumpLogits',
+                out_file=args.dump_logits,
+                split=split,
+                multi_label=args.multi_label,
             )
         )
     cfg.test_evaluator = metrics

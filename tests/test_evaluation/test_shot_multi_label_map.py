@@ -1,6 +1,5 @@
 import io
 import logging
-import multiprocessing
 
 import numpy as np
 import pytest
@@ -13,7 +12,10 @@ from sklearn.metrics import average_precision_score, f1_score
 
 from mmlt.class_stats import ClassStats
 from mmlt.evaluation.metrics import ShotMultiLabelMAP
-from mmlt.evaluation.metrics.shot_multi_label_map import average_precision
+from mmlt.evaluation.metrics.shot_multi_label_map import (
+    average_precision,
+    class_average_precision,
+)
 
 STATS = ClassStats([500, 101, 100, 20, 19, 1], None, 600)
 
@@ -81,6 +83,16 @@ def test_average_precision_by_hand():
     assert average_precision(np.ones(4), np.array([0, 1, 0, 0])) == 0.25
     assert np.isnan(average_precision(score, np.zeros(4)))
     assert np.isnan(average_precision(np.zeros(0), np.zeros(0)))
+
+
+def test_average_precision_of_each_class():
+    score, target = make_data()
+    target[:, 1] = 0
+    target[:50, 2] = -1
+    ap = class_average_precision(score, target)
+    expected = 100 * average_precision_score(target[50:, 2], score[50:, 2])
+    assert ap[2] == pytest.approx(expected)
+    assert np.isnan(ap).tolist() == [False, True, False, False, False, False]
 
 
 def test_unknown_labels_count_nowhere():
@@ -220,33 +232,19 @@ def test_bad_samples(given, match):
         ShotMultiLabelMAP(class_stats=STATS).process(None, [sample])
 
 
-def evaluate_as_rank(rank, samples, rendezvous, queue):
-    torch.distributed.init_process_group(
-        'gloo', f'file://{rendezvous}', rank=rank, world_size=2
-    )
+def evaluate_shard(rank, samples):
     evaluator = Evaluator(ShotMultiLabelMAP(class_stats=STATS))
     # As a sampler deals them out: the first one again makes the shards equal.
-    shard = [*samples, samples[0]][rank::2]
-    for sample in shard:
+    padded = samples + samples[: len(samples) % 2]
+    for sample in padded[rank::2]:
         evaluator.process([sample])
-    queue.put(evaluator.evaluate(len(samples)))
-    torch.distributed.destroy_process_group()
+    return evaluator.evaluate(len(samples))
 
 
-def test_two_processes_evaluate_as_one(tmp_path):
-    samples = as_samples(*make_data())
+@pytest.mark.parametrize('num_samples', [96, 97])
+def test_two_ranks_evaluate_as_one(on_two_ranks, num_samples):
+    score, target = make_data(num_samples)
+    target[::7, 2] = -1
+    samples = as_samples(score, target)
     expected = evaluate(ShotMultiLabelMAP(class_stats=STATS), samples)
-    context = multiprocessing.get_context('fork')
-    queue = context.Queue()
-    arguments = (samples, tmp_path / 'rendezvous', queue)
-    processes = [
-        context.Process(target=evaluate_as_rank, args=(rank, *arguments))
-        for rank in range(2)
-    ]
-    for process in processes:
-        process.start()
-    results = [queue.get(timeout=60) for _ in processes]
-    for process in processes:
-        process.join(timeout=60)
-        assert process.exitcode == 0
-    assert results == [expected, expected]
+    assert on_two_ranks(evaluate_shard, samples) == (expected, expected)

@@ -8,8 +8,11 @@ from typing import Any
 
 import torch
 from mmengine.evaluator import BaseMetric
+from torch import Tensor
 
 from mmlt.registry import METRICS
+
+from .shot_multi_label_map import label_vector
 
 # Scores sum to 1, within what half precision leaves of it.
 SUM_TOLERANCE = 0.02
@@ -28,48 +31,53 @@ class DumpLogits(BaseMetric):
     - ``sample_idx`` (N,), int64: position in the data set.
     - ``split``, as given.
 
+    Of multi-label data, ``logits`` are log odds, the inverse of the sigmoid,
+    from -87.3 to 16.6 where it has rounded to 0 or 1; ``labels`` are (N, C),
+    int8: 1, 0 and -1 (not known).
+
     Args:
         out_file (str): File to write.
         split (str): What the samples are: ``'train'``, ``'val'``, ``'test'``.
+        multi_label (bool): Whether an image has any number of labels.
         collect_device (str): ``'cpu'`` or ``'gpu'``, where ranks exchange
             results.
     """
 
     def __init__(
-        self, out_file: str, split: str, collect_device: str = 'cpu'
+        self,
+        out_file: str,
+        split: str,
+        multi_label: bool = False,
+        collect_device: str = 'cpu',
     ) -> None:
         super().__init__(collect_device=collect_device)
         self.out_file = Path(out_file)
         self.split = split
+        self.multi_label = multi_label
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         """Keep what one batch adds.
 
         Args:
             data_batch: Not used.
-            data_samples (Sequence[dict]): With ``gt_label`` (1,),
-                ``pred_score`` (C,), a probability for each class, and
-                ``sample_idx``.
+            data_samples (Sequence[dict]): With ``pred_score`` (C,), a
+                probability for each class, ``sample_idx``, and ``gt_label``
+                (1,). For ``multi_label``, the labels are as in
+                :class:`ShotMultiLabelMAP`.
 
         Raises:
-            ValueError: If they have more than one label each, or scores that
-                are not from a softmax, or no ``sample_idx``.
+            ValueError: If the samples have other labels, or scores that are
+                not from a softmax (``multi_label``: not probabilities), or
+                no ``sample_idx``.
         """
+        read = _read_multi_label if self.multi_label else _read_single_label
         for sample in data_samples:
-            label, score = sample['gt_label'], sample['pred_score'].float()
-            if label.numel() != 1 or abs(score.sum() - 1) > SUM_TOLERANCE:
-                raise ValueError(
-                    'gt_label must be one class and pred_score must sum to 1, '
-                    f'got {label.tolist()} and a sum of {score.sum():.4g}; '
-                    'DumpLogits is for single-label classification'
-                )
             if 'sample_idx' not in sample:
                 raise ValueError(
                     'sample_idx is missing; add it to meta_keys of PackInputs'
                 )
-            tiny = torch.finfo(score.dtype).tiny
-            logits = score.clamp_min(tiny).log().cpu()
-            self.results.append((logits, int(label), sample['sample_idx']))
+            logits, label = read(sample, sample['pred_score'].float().cpu())
+            self.results.append((logits, label, sample['sample_idx']))
 
     def compute_metrics(self, results: list) -> dict:
         """Write the file; there is nothing to report."""
@@ -78,10 +86,35 @@ class DumpLogits(BaseMetric):
         torch.save(
             dict(
                 logits=torch.stack(logits),
-                labels=torch.tensor(labels),
+                labels=torch.stack(labels),
                 sample_idx=torch.tensor(sample_idx),
                 split=self.split,
             ),
             self.out_file,
         )
         return {}
+
+
+def _read_single_label(sample: dict, score: Tensor) -> tuple[Tensor, Tensor]:
+    """(C,) logits and 0-dim label."""
+    label = sample['gt_label'].long().cpu()
+    if label.numel() != 1 or abs(score.sum() - 1) > SUM_TOLERANCE:
+        raise ValueError(
+            'gt_label must be one class and pred_score must sum to 1, '
+            f'got {label.tolist()} and a sum of {score.sum():.4g}; for '
+            'multi-label data, give DumpLogits multi_label=True'
+        )
+    tiny = torch.finfo(score.dtype).tiny
+    return score.clamp_min(tiny).log(), label.squeeze()
+
+
+def _read_multi_label(sample: dict, score: Tensor) -> tuple[Tensor, Tensor]:
+    """(C,) logits and (C,) labels."""
+    if not ((score >= 0) & (score <= 1)).all():
+        raise ValueError(
+            'pred_score must hold probabilities, got values from '
+            f'{score.min():.4g} to {score.max():.4g}'
+        )
+    limits = torch.finfo(score.dtype)
+    score = score.clamp(limits.tiny, 1 - limits.eps / 2)
+    return score.log() - (-score).log1p(), label_vector(sample, score)

@@ -44,6 +44,25 @@ def average_precision(score: np.ndarray, target: np.ndarray) -> float:
     return float((precision * recall_step).sum())
 
 
+def class_average_precision(
+    score: np.ndarray, target: np.ndarray
+) -> np.ndarray:
+    """Average precision of each class, of the labels that are known.
+
+    Args:
+        score (np.ndarray): (N, C) scores.
+        target (np.ndarray): (N, C) of 0, 1 and -1 (not known).
+
+    Returns:
+        np.ndarray: (C,) in percent; NaN for a class without positives.
+    """
+    known = target >= 0
+    columns = zip(score.T, target.T, known.T, strict=True)
+    return 100 * np.array(
+        [average_precision(s[k], t[k]) for s, t, k in columns]
+    )
+
+
 @METRICS.register_module()
 class ShotMultiLabelMAP(ShotAccuracy):
     """Mean average precision and F1 of multi-label data, in percent.
@@ -136,7 +155,7 @@ class ShotMultiLabelMAP(ShotAccuracy):
                     'pred_score is not finite; the training has diverged: '
                     'lower the learning rate or clip the gradients'
                 )
-            target = _target(sample, score)
+            target = label_vector(sample, score)
             self.results.append((score.numpy(), target.numpy()))
 
     def compute_metrics(self, results: list) -> dict:
@@ -152,15 +171,7 @@ class ShotMultiLabelMAP(ShotAccuracy):
         if not results:
             return {}
         score, target = map(np.stack, zip(*results, strict=True))
-        known = target >= 0
-        ap = 100 * np.array(
-            [
-                average_precision(
-                    score[known[:, k], k], target[known[:, k], k]
-                )
-                for k in range(score.shape[1])
-            ]
-        )
+        ap = class_average_precision(score, target)
         positives = (target == 1).sum(0)
         self._warn_of_classes(positives == 0)
         metrics = {'mAP': _mean(ap)}
@@ -217,8 +228,20 @@ def _mean(values: np.ndarray) -> float:
     return float(values.mean()) if values.size else float('nan')
 
 
-def _target(sample: dict, score: Tensor) -> Tensor:
-    """(C,) int8 labels of a sample: 0, 1, -1."""
+def label_vector(sample: dict, score: Tensor) -> Tensor:
+    """The labels of a sample of multi-label data.
+
+    Args:
+        sample (dict): With ``gt_score`` (C,) of 0, 1 and -1 (not known) or
+            ``gt_label``, the classes of the image.
+        score (Tensor): (C,) its scores.
+
+    Returns:
+        Tensor: (C,) int8 of 0, 1 and -1, on the CPU.
+
+    Raises:
+        ValueError: If the sample has other labels or classes.
+    """
     if 'gt_score' in sample:
         given = sample['gt_score'].cpu()
         fits = given.shape == score.shape
@@ -234,4 +257,4 @@ def _target(sample: dict, score: Tensor) -> Tensor:
             f'gt_label must hold classes in [0, {score.numel()}), got '
             f'{label.tolist()}'
         )
-    return score.new_zeros(score.shape).index_fill(0, label, 1).char()
+    return score.new_zeros(score.shape).cpu().index_fill(0, label, 1).char()
