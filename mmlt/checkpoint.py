@@ -64,3 +64,25 @@ def stats_of_checkpoint(checkpoint: dict) -> ClassStats | None:
                 int(num_images),
             )
     return None
+
+
+def load_class_stats(path: str | Path) -> ClassStats:
+    """Read class statistics from a JSON file or a checkpoint.
+
+    Args:
+        path (str | Path): Of ``tools/analysis_tools/class_stats.py``, or a
+            checkpoint (``.pth``).
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it holds none.
+    """
+    if Path(path).suffix != '.pth':
+        return ClassStats.from_json(path)
+    stats = stats_of_checkpoint(load_tensors(path, 'class_stats'))
+    if stats is None:
+        raise ValueError(
+            f'class_stats: {str(path)!r} holds none; give the JSON that '
+            'tools/analysis_tools/class_stats.py writes'
+        )
+    return stats

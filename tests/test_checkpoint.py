@@ -2,7 +2,11 @@ import pytest
 import torch
 from mmengine.logging import HistoryBuffer
 
-from mmlt.checkpoint import load_tensors, stats_of_checkpoint
+from mmlt.checkpoint import (
+    load_class_stats,
+    load_tensors,
+    stats_of_checkpoint,
+)
 from mmlt.class_stats import ClassStats
 
 
@@ -59,3 +63,15 @@ def test_stats_of_checkpoint():
     assert stats_of_checkpoint(dict(state_dict=buffers)) is None
     meta = dict(class_stats=stats.to_dict())
     assert stats_of_checkpoint(dict(meta=meta, state_dict={})) == stats
+
+
+def test_class_stats_of_a_file(tmp_path):
+    stats = ClassStats([3, 1], num_images=3)
+    stats.to_json(tmp_path / 'stats.json')
+    assert load_class_stats(tmp_path / 'stats.json') == stats
+    path = tmp_path / 'epoch_1.pth'
+    torch.save(dict(meta=dict(class_stats=stats.to_dict())), path)
+    assert load_class_stats(path) == stats
+    torch.save(dict(meta={}), path)
+    with pytest.raises(ValueError, match=r'class_stats.*holds none.*JSON'):
+        load_class_stats(path)

@@ -15,7 +15,11 @@ from mmlt.models.losses.distribution_balanced_loss import (
 
 
 def negative_gradient(
-    logits: Tensor, loss: str, scale: float = 2.0, bias: float = 0.0
+    logits: Tensor,
+    loss: str,
+    scale: float = 2.0,
+    bias: float = 0.0,
+    positive: float = 0.0,
 ) -> Tensor:
     """Gradient of a loss with respect to the logit of one negative label.
 
@@ -26,11 +30,13 @@ def negative_gradient(
 
     Args:
         logits (Tensor): (M,) values of the negative logit.
-        loss (str): ``'ce'``, softmax of two classes with the positive logit
-            0; ``'bce'``; or ``'ntr'``, negative-tolerant regularisation
-            without the other parts.
+        loss (str): ``'ce'``, softmax of two classes; ``'bce'``; or
+            ``'ntr'``, negative-tolerant regularisation without the other
+            parts.
         scale (float): ``lambda`` of ``'ntr'``.
         bias (float): ``nu`` of ``'ntr'``.
+        positive (float): The positive logit of ``'ce'``. At 0, the gradient
+            is that of ``'bce'``, which does not depend on other logits.
 
     Returns:
         Tensor: (M,) gradients, >= 0.
@@ -40,7 +46,8 @@ def negative_gradient(
     """
     logits = logits.detach().requires_grad_()
     if loss == 'ce':
-        pair = torch.stack([torch.zeros_like(logits), logits], dim=1)
+        other = torch.full_like(logits, positive)
+        pair = torch.stack([other, logits], dim=1)
         label = torch.zeros(len(logits), dtype=torch.long)
         value = F.cross_entropy(pair, label, reduction='sum')
     elif loss in ('bce', 'ntr'):
@@ -59,27 +66,36 @@ def negative_gradient(
 
 
 def draw_negative_gradients(
-    path: str | Path, scales: tuple[float, ...] = (2.0, 5.0), bias: float = 0.0
+    path: str | Path,
+    positives: tuple[float, ...] = (2.0, 4.0),
+    scales: tuple[float, ...] = (2.0, 5.0),
+    bias: float = 0.0,
 ) -> None:
     """Draw the gradients over the logit: the paper's Figures 2 and 3.
 
     Args:
         path (str | Path): The image file to write.
+        positives (tuple[float]): Positive logits of the cross entropy.
         scales (tuple[float]): Values of ``lambda``.
         bias (float): ``nu``.
     """
     logits = torch.linspace(-6, 6, 241)
-    figure = Figure(figsize=(5, 3.5), layout='constrained')
-    axes = figure.add_subplot()
-    for loss, name in (('ce', 'cross entropy'), ('bce', 'BCE')):
-        axes.plot(logits, negative_gradient(logits, loss), label=name)
+    figure = Figure(figsize=(8, 3.8), layout='constrained')
+    left, right = figure.subplots(1, 2, sharey=True)
+    for axes in (left, right):
+        gradient = negative_gradient(logits, 'bce')
+        axes.plot(logits, gradient, color='black', label='BCE')
+        axes.set_xlabel('logit of a negative label')
+        axes.grid(alpha=0.3)
+    for positive in positives:
+        gradient = negative_gradient(logits, 'ce', positive=positive)
+        label = f'CE, positive logit {positive:g}'
+        left.plot(logits, gradient, '--', label=label)
     for scale in scales:
-        axes.plot(
-            logits,
-            negative_gradient(logits, 'ntr', scale, bias),
-            label=f'NTR, lambda = {scale:g}',
-        )
-    axes.set_xlabel('logit of the negative label')
-    axes.set_ylabel('gradient')
-    axes.legend()
-    figure.savefig(path, dpi=150)
+        gradient = negative_gradient(logits, 'ntr', scale, bias)
+        label = rf'NTR, $\lambda$ = {scale:g}, $\nu$ = {bias:g}'
+        right.plot(logits, gradient, '--', label=label)
+    left.set_ylabel('gradient')
+    for axes in (left, right):
+        axes.legend(loc='lower center', bbox_to_anchor=(0.5, 1), frameon=False)
+    figure.savefig(path, dpi=100)

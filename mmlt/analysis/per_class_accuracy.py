@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mmlt.class_stats import ClassStats
@@ -54,9 +55,20 @@ def draw_per_class_accuracy(
     accuracy.set_ylabel(f'{measure} of the class (%)')
     accuracy.set_ylim(0, 100)
     accuracy.legend(loc='lower left')
+    label_classes(frequency, stats, order)
+    figure.savefig(path, dpi=150)
+
+
+def label_classes(axes: Axes, stats: ClassStats, order: np.ndarray) -> None:
+    """Write the names of up to 30 classes below an axis of 0, 1, ..., C - 1.
+
+    Args:
+        axes (Axes): The axes.
+        stats (ClassStats): Statistics of the training set, C classes.
+        order (np.ndarray): (C,) the class at each place.
+    """
     if stats.classes is not None and stats.num_classes <= 30:
         names = [stats.classes[k] for k in order]
-        frequency.set_xticks(position, names, rotation=30, ha='right')
+        axes.set_xticks(range(len(order)), names, rotation=30, ha='right')
     else:
-        frequency.set_xlabel('class, by falling frequency')
-    figure.savefig(path, dpi=150)
+        axes.set_xlabel('class, by falling frequency')

@@ -117,10 +117,10 @@ def draw_sampling_probability(
         label='re-sampled, expected',
     )
     axes.set_yscale('log')
-    axes.set_ylabel('probability of a draw')
+    axes.set_ylabel('probability in a draw')
     axes.set_xlabel('class, by falling frequency')
-    axes.legend()
-    figure.savefig(path, dpi=150)
+    figure.legend(loc='outside upper center', ncols=3, frameon=False)
+    figure.savefig(path, dpi=100)
 
 
 def _check_probability(probability: np.ndarray, count: np.ndarray) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 import torch.distributed
 from mmengine.config import Config
 from mmengine.device import get_device
-from mmengine.registry import RUNNERS
+from mmengine.registry import DATASETS, RUNNERS, init_default_scope
 from mmengine.runner import Runner
 
 STAGES = ('train', 'val', 'test')
@@ -59,6 +59,30 @@ def build_runner(cfg: Config) -> Runner:
     if 'runner_type' in cfg:
         return RUNNERS.build(cfg)
     return Runner.from_cfg(cfg)
+
+
+def build_training_set(
+    path: str, options: dict[str, Any] | None = None
+) -> Any:
+    """Build the training data set of a config, wrappers included.
+
+    Args:
+        path (str): Config file.
+        options (dict | None): Fields to set, by dotted names.
+
+    Raises:
+        ValueError: If the config has none.
+    """
+    cfg = Config.fromfile(path)
+    cfg.merge_from_dict(options or {})
+    loader = cfg.get('train_dataloader')
+    if loader is None:
+        raise ValueError(
+            f'config: {path!r} has no train_dataloader, so there is nothing '
+            'to count; give the config of a training'
+        )
+    init_default_scope(cfg.get('default_scope', 'mmengine'))
+    return DATASETS.build(loader.dataset)
 
 
 def _complete_dataloaders(cfg: Config) -> None:

@@ -20,6 +20,11 @@ def test_closed_forms(loss, scale, bias):
     assert_close(gradient, (scale * (LOGITS + bias)).sigmoid())
 
 
+def test_cross_entropy_spares_negatives_of_a_clear_positive():
+    gradient = negative_gradient(LOGITS, 'ce', positive=3.0)
+    assert_close(gradient, (LOGITS - 3).sigmoid())
+
+
 def test_unknown_loss():
     with pytest.raises(ValueError, match="got 'focal'"):
         negative_gradient(LOGITS, 'focal')

@@ -11,8 +11,7 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-from mmengine.config import Config, DictAction
-from mmengine.registry import DATASETS, init_default_scope
+from mmengine.config import DictAction
 from rich.box import ASCII
 from rich.console import Console
 from rich.table import Table
@@ -23,6 +22,7 @@ from mmlt.class_stats import (
     check_thresholds,
     collect_class_stats,
 )
+from mmlt.engine.launch import build_training_set
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -55,24 +55,6 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         'config: key=value, key="[a,b]", nested.key=value'
     )  # fmt: skip
     return parser.parse_args(argv)
-
-
-def count_classes(path: str, options: dict | None) -> ClassStats:
-    """Build the training set of a config and count it.
-
-    Raises:
-        ValueError: If the config has no training set.
-    """
-    cfg = Config.fromfile(path)
-    cfg.merge_from_dict(options or {})
-    loader = cfg.get('train_dataloader')
-    if loader is None:
-        raise ValueError(
-            f'config: {path!r} has no train_dataloader, so there is nothing '
-            'to count; give the config of a training'
-        )
-    init_default_scope(cfg.get('default_scope', 'mmengine'))
-    return collect_class_stats(DATASETS.build(loader.dataset))
 
 
 def print_groups(
@@ -116,7 +98,8 @@ def print_summary(stats: ClassStats, by: str) -> None:
 def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
     check_thresholds(args.thresholds)
-    stats = count_classes(args.config, args.cfg_options)
+    dataset = build_training_set(args.config, args.cfg_options)
+    stats = collect_class_stats(dataset)
     stats.to_json(args.out)
     print_summary(stats, args.by)
     print_groups(stats, args.thresholds, args.by)

@@ -25,8 +25,7 @@ from rich.console import Console
 from rich.table import Table
 
 from mmlt.analysis.tau_sweep import TauSweep, draw_tau_sweep, sweep_tau
-from mmlt.checkpoint import load_tensors, stats_of_checkpoint
-from mmlt.class_stats import ClassStats
+from mmlt.checkpoint import load_class_stats, load_tensors
 
 HOLD_OUT = (
     "hold out a part of the training data: wrap it in dict(type='KFoldDataset'"
@@ -100,19 +99,6 @@ def load_logits(path: str) -> dict:
     return dump
 
 
-def load_stats(path: str) -> ClassStats:
-    """Read class statistics from a JSON file or a checkpoint."""
-    if Path(path).suffix != '.pth':
-        return ClassStats.from_json(path)
-    stats = stats_of_checkpoint(load_tensors(path, 'class_stats'))
-    if stats is None:
-        raise ValueError(
-            f'class_stats: {path!r} holds none; give the JSON that '
-            'tools/analysis_tools/class_stats.py writes'
-        )
-    return stats
-
-
 def taus_of(start: float, stop: float, num: float) -> np.ndarray:
     """Evenly spaced values.
 
@@ -164,7 +150,7 @@ def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
     taus = taus_of(*args.taus)
     dump = load_logits(args.logits)
-    stats = load_stats(args.class_stats)
+    stats = load_class_stats(args.class_stats)
     sweep = sweep_tau(
         dump['logits'],
         dump['labels'],
