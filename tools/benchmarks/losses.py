@@ -74,27 +74,30 @@ def compare(
 
 
 class LiteralDBFocal(torch.nn.Module):
-    """DB-Focal with the default settings, operation by operation."""
+    """DB-Focal with the default settings, formula by formula."""
 
     def __init__(self, stats: ClassStats) -> None:
         super().__init__()
         count = torch.tensor(stats.image_count).float()
-        bias = -0.05 / 2 * (stats.num_images / count - 1).log()
-        self.register_buffer('inverse_count', 1 / count)
-        self.register_buffer('bias', bias)
+        self.register_buffer('count', count)
+        self.num_images = stats.num_images
 
     def forward(
         self, scores: torch.Tensor, target: torch.Tensor
     ) -> torch.Tensor:
-        total = (target * self.inverse_count).sum(1, keepdim=True)
-        weight = 0.1 + torch.sigmoid(10 * (self.inverse_count / total - 0.3))
-        weight = weight * target + weight / 2 * (1 - target)
-        scores = scores + self.bias
-        scores = scores * target + 2 * scores * (1 - target)
+        inverse = 1 / self.count
+        ratio = inverse / (target * inverse).sum(dim=1, keepdim=True)
+        weight = 0.1 + torch.sigmoid(10 * (ratio - 0.3))
+        bias = -0.05 / 2 * torch.log(self.num_images / self.count - 1)
+        moved = scores + bias
+        logits = torch.where(target == 1, moved, 2 * moved)
         bce = F.binary_cross_entropy_with_logits(
-            scores, target, reduction='none'
+            logits, target, reduction='none'
         )
-        return (2 * (1 - torch.exp(-bce)) ** 2 * weight * bce).mean()
+        bce = torch.where(target == 1, bce, bce / 2)
+        prob = torch.sigmoid(logits)
+        prob = torch.where(target == 1, prob, 1 - prob)
+        return (2 * (1 - prob) ** 2 * weight * bce).mean()
 
 
 class LiteralBAGS:

@@ -45,8 +45,9 @@ def rebalanced_weight(
     Returns:
         Tensor: (B, C) ``rhat``.
     """
-    total = (target * inverse_count).sum(dim=1, keepdim=True)
-    ratio = inverse_count / total.div_(beta)
+    # A matrix product would be of half precision under autocast.
+    total = (target * inverse_count).sum(dim=1)
+    ratio = torch.outer(total.reciprocal(), beta * inverse_count)
     return ratio.sub_(beta * mu).sigmoid_().add_(alpha)
 
 
