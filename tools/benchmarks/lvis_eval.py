@@ -139,7 +139,9 @@ def main() -> None:
     args = parser.parse_args()
     if args.child:
         folder, backend = args.child
-        print(json.dumps(measure(Path(folder), backend)))
+        result = measure(Path(folder), backend)
+        # Not printed: the backends print, too.
+        Path(folder, 'result.json').write_text(json.dumps(result))
         return
 
     results: dict[str, list[dict]] = {name: [] for name in BACKENDS}
@@ -147,13 +149,13 @@ def main() -> None:
         write_data(args, Path(folder))
         for _ in range(args.turns):
             for name in BACKENDS:
-                output = subprocess.run(
+                subprocess.run(
                     [sys.executable, __file__, '--child', folder, name],
                     check=True,
-                    capture_output=True,
-                    text=True,
-                ).stdout
-                results[name].append(json.loads(output.splitlines()[-1]))
+                    stdout=subprocess.DEVNULL,
+                )
+                result = Path(folder, 'result.json').read_text()
+                results[name].append(json.loads(result))
     print(
         f'{args.images} images, {args.detections} detections each, '
         f'{args.categories} categories'
