@@ -5,6 +5,8 @@ model = dict(
         loss=dict(
             _delete_=True,
             type='mmlt.MultiLabelLDAMLoss',
+            # 30 is for the logits of a normalised layer
+            scale=1.0,
             loss_weight=1 / 20,
         )
     )
