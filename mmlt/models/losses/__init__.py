@@ -1,4 +1,5 @@
 from .bags_loss import BAGSLoss
+from .box_focal_loss import BoxFocalLoss
 from .class_balanced_focal_loss import ClassBalancedFocalLoss
 from .distribution_balanced_loss import (
     DistributionBalancedLoss,
@@ -22,6 +23,7 @@ from .seesaw_loss import SeesawLoss
 
 __all__ = [
     'BAGSLoss',
+    'BoxFocalLoss',
     'ClassBalancedFocalLoss',
     'DistributionBalancedLoss',
     'EQLLoss',

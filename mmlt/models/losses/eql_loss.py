@@ -7,7 +7,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from mmpretrain.models.losses.utils import weight_reduce_loss
-from torch import Tensor
+from torch import Tensor, nn
 
 from mmlt.class_stats import ClassStats
 from mmlt.models.class_stats_module import ClassStatsModule
@@ -15,6 +15,16 @@ from mmlt.registry import MODELS
 
 from .bags_loss import percentage
 from .logit_adjusted_loss import check_reduction
+
+
+def check_num_classes(loss: nn.Module, num_classes: int) -> None:
+    """Raise unless the head has as many classes as its loss."""
+    if num_classes != loss.num_classes:
+        raise ValueError(
+            f'the head has num_classes={num_classes} and its '
+            f'{type(loss).__name__} {loss.num_classes}; set both to the '
+            'number of classes'
+        )
 
 
 def check_labels(cls_score: Tensor, target: Tensor, num_columns: int) -> None:
@@ -42,6 +52,20 @@ def class_accuracy(scores: Tensor, labels: Tensor) -> dict[str, Tensor]:
     foreground = labels < scores.size(1)
     correct = scores.argmax(dim=1) == labels
     return {'acc_classes': percentage(correct, foreground)}
+
+
+def sigmoid_scores(cls_score: Tensor) -> Tensor:
+    """Scores of boxes whose background is the absence of all classes.
+
+    Args:
+        cls_score (Tensor): (R, C) logits.
+
+    Returns:
+        Tensor: (R, C + 1), that of the background being 1 - the highest.
+    """
+    scores = cls_score.sigmoid()
+    background = 1 - scores.amax(dim=1, keepdim=True)
+    return torch.cat([scores, background], dim=1)
 
 
 @MODELS.register_module()
@@ -109,13 +133,12 @@ class EQLLoss(ClassStatsModule):
 
     def get_cls_channels(self, num_classes: int) -> int:
         """Columns of the classifier: C."""
+        check_num_classes(self, num_classes)
         return num_classes
 
     def get_activation(self, cls_score: Tensor) -> Tensor:
-        """(R, C + 1) scores, that of the background being 1 - the highest."""
-        scores = cls_score.sigmoid()
-        background = 1 - scores.amax(dim=1, keepdim=True)
-        return torch.cat([scores, background], dim=1)
+        """See :func:`sigmoid_scores`."""
+        return sigmoid_scores(cls_score)
 
     def get_accuracy(self, cls_score: Tensor, labels: Tensor) -> dict:
         """See :func:`class_accuracy`."""

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from mmlt.registry import MODELS
 
-from .eql_loss import check_labels, class_accuracy
+from .eql_loss import check_labels, check_num_classes, class_accuracy
 from .logit_adjusted_loss import check_reduction
 
 
@@ -70,6 +70,7 @@ class EQLv2Loss(nn.Module):
 
     def get_cls_channels(self, num_classes: int) -> int:
         """Columns of the classifier: C + 1."""
+        check_num_classes(self, num_classes)
         return num_classes + 1
 
     def get_activation(self, cls_score: Tensor) -> Tensor:
