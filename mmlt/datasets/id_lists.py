@@ -20,7 +20,7 @@ def select_images(
     ids: str | os.PathLike | Sequence | None,
     data_root: str = '',
 ) -> list[dict]:
-    """The images of a data set that a list of ids names, in their order.
+    """The images of a data set that a list of ids names.
 
     Args:
         data_list (list[dict]): Of a data set, with ``img_id``.
@@ -28,6 +28,9 @@ def select_images(
             :func:`read_ids`, or the ids. File names also do: folders,
             suffixes and leading zeros do not matter. None selects all.
         data_root (str): Folder of the data set.
+
+    Returns:
+        list[dict]: In the order of ``data_list``.
 
     Raises:
         FileNotFoundError: If there is no such file.

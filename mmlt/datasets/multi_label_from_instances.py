@@ -23,7 +23,9 @@ class MultiLabelFromInstances(MultiLabelDataset):
 
     Images are at ``file_name``, below ``data_prefix``. LVIS v1 has a
     ``coco_url`` instead, whose path (``train2017/000000000009.jpg``) is
-    taken. Annotations marked ``ignore`` do not count.
+    taken; from names of LVIS v0.5 (``COCO_train2014_000000000009.jpg``), the
+    number is taken, as in COCO 2017. Annotations marked ``ignore`` do not
+    count.
 
     LVIS does not look for every class in every image: one that is neither
     annotated nor among the image's ``neg_category_ids`` is not known to be
@@ -188,6 +190,10 @@ class MultiLabelFromInstances(MultiLabelDataset):
 
 def _path_of(image: dict) -> str:
     """Path of an image below ``data_prefix``."""
-    if 'file_name' in image:
-        return image['file_name']
-    return urlsplit(image['coco_url']).path.lstrip('/')
+    if 'file_name' not in image:
+        return urlsplit(image['coco_url']).path.lstrip('/')
+    name = image['file_name']
+    # COCO 2014 has such names, too, and files of these names.
+    if 'neg_category_ids' in image and name.startswith('COCO_'):
+        return name.rpartition('_')[2]
+    return name

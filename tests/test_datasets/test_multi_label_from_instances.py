@@ -133,6 +133,15 @@ def test_lvis(build, tmp_path):
     assert 'gt_score' not in dataset.get_data_info(0)
 
 
+def test_file_names_of_lvis_v0_5(build, tmp_path):
+    name = 'COCO_train2014_000000000009.jpg'
+    lvis, coco = copy.deepcopy(LVIS), copy.deepcopy(COCO)
+    lvis['images'][0]['file_name'] = coco['images'][0]['file_name'] = name
+    info = build(lvis, data_prefix='train2017').get_data_info(0)
+    assert info['img_path'] == str(tmp_path / 'train2017/000000000009.jpg')
+    assert build(coco).get_data_info(0)['img_path'] == str(tmp_path / name)
+
+
 def test_unknown_labels(build):
     dataset = build(LVIS, unknown='ignore')
     scores = [dataset.get_data_info(i)['gt_score'].tolist() for i in (0, 1)]
