@@ -73,11 +73,11 @@ def test_no_classifier(tool):
 
 def test_unreadable_checkpoint(tool, tmp_path):
     with pytest.raises(FileNotFoundError, match='checkpoint: no file'):
-        tool.load_checkpoint(str(tmp_path / 'none.pth'))
+        tool.load_tensors(str(tmp_path / 'none.pth'))
     path = tmp_path / 'broken.pth'
     path.write_bytes(b'no checkpoint')
     with pytest.raises(ValueError, match='cannot be read'):
-        tool.load_checkpoint(str(path))
+        tool.load_tensors(str(path))
 
 
 @pytest.mark.parametrize(

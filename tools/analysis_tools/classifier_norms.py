@@ -14,38 +14,16 @@ Example::
 """
 
 import argparse
-import pickle
 from pathlib import Path
 
 import numpy as np
-import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-import mmlt  # noqa: F401  (lets torch.load read the checkpoints of MMEngine)
+from mmlt.checkpoint import load_tensors, stats_of_checkpoint
 from mmlt.class_stats import ClassStats
 
 LAST_LAYERS = ('fc_cls.weight', 'head.fc.weight', 'head.fc2.weight')
-
-
-def load_checkpoint(path: str) -> dict:
-    """The content of a checkpoint.
-
-    Raises:
-        FileNotFoundError: If there is none.
-        ValueError: If it cannot be read.
-    """
-    if not Path(path).is_file():
-        raise FileNotFoundError(f'checkpoint: no file {path!r}')
-    try:
-        content = torch.load(path, map_location='cpu', weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
-        raise ValueError(
-            f'checkpoint: {path!r} cannot be read: {error}'
-        ) from error
-    if not isinstance(content, dict):
-        raise ValueError(f'checkpoint: {path!r} holds no state_dict')
-    return content
 
 
 def find_weights(
@@ -157,10 +135,10 @@ def main(argv: list[str] | None = None) -> None:
             f'--names: {len(args.checkpoints)} different names needed, got '
             f'{names}'
         )
-    contents = [load_checkpoint(path) for path in args.checkpoints]
-    stats = ClassStats.from_any(
-        args.class_stats or contents[0].get('meta', {}).get('class_stats')
-    )
+    contents = [load_tensors(path) for path in args.checkpoints]
+    stats = ClassStats.from_any(args.class_stats)
+    if stats is None:
+        stats = stats_of_checkpoint(contents[0])
     if stats is None:
         parser.error(
             f'{args.checkpoints[0]} holds no class statistics: give '
