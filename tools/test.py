@@ -38,6 +38,8 @@ def parse_args() -> argparse.Namespace:
     # torch.distributed.launch passes either form.
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
     args = parser.parse_args()
+    if args.dump_logits is None and (args.split or args.multi_label):
+        parser.error('--split and --multi-label belong to --dump-logits FILE')
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     return args
 

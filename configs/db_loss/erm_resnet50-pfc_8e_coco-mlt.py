@@ -4,3 +4,13 @@ _base_ = [
     '../_base_/schedules/multi-label_bs32_8e.py',
     '../_base_/runtimes/default_runtime.py',
 ]
+
+# 22,908 images an epoch, about as many as class-aware sampling draws (22,560).
+train_dataloader = dict(
+    dataset=dict(
+        _delete_=True,
+        type='RepeatDataset',
+        times=12,
+        dataset=_base_.train_dataloader.dataset,
+    )
+)

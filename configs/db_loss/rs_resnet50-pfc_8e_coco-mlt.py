@@ -1,4 +1,9 @@
-_base_ = './erm_resnet50-pfc_8e_coco-mlt.py'
+_base_ = [
+    '../_base_/models/resnet50_pfc.py',
+    '../_base_/datasets/coco_mlt.py',
+    '../_base_/schedules/multi-label_bs32_8e.py',
+    '../_base_/runtimes/default_runtime.py',
+]
 
 train_dataloader = dict(
     sampler=dict(_delete_=True, type='mmlt.ClassAwareSampler', reduce=4)

@@ -10,6 +10,7 @@ from .distribution_balanced_loss import (
 from .eql_loss import EQLLoss
 from .eqlv2_loss import EQLv2Loss
 from .focal_bce import focal_bce
+from .group_softmax import bags_loss
 from .logit_adjusted_loss import LogitAdjustedLoss, logit_adjusted_loss
 from .multi_label_ldam_loss import MultiLabelLDAMLoss
 from .multi_label_loss import MultiLabelLoss
@@ -34,6 +35,7 @@ __all__ = [
     'PairwiseMarginLoss',
     'ReweightedBCELoss',
     'SeesawLoss',
+    'bags_loss',
     'distribution_balanced_loss',
     'focal_bce',
     'is_fisher_consistent',

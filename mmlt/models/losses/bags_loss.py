@@ -9,144 +9,18 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 from mmlt.class_stats import ClassStats, check_by, check_thresholds
 from mmlt.models.class_stats_module import ClassStatsModule
 from mmlt.registry import MODELS
 
+from .group_softmax import GroupLayout, bags_loss, group_softmax
 from .logit_adjusted_loss import check_reduction
-
-
-class GroupLayout(NamedTuple):
-    """Which columns compete in which softmax.
-
-    Args:
-        sizes (tuple[int]): (S,) columns of each softmax.
-        order (Tensor): (K,) the columns, softmax by softmax.
-        rank (Tensor): (K,) place of each column in ``order``.
-        softmax (Tensor): (K,) index of each column's softmax.
-    """
-
-    sizes: tuple[int, ...]
-    order: Tensor
-    rank: Tensor
-    softmax: Tensor
-
-
-def _split(scores: Tensor, layout: GroupLayout) -> list[Tensor]:
-    """The (R, k) logits of each softmax."""
-    # One copy of each softmax costs less than masks, which cost a pass over
-    # all columns for each of them, and small copies less than a large one.
-    columns = layout.order.split(layout.sizes)
-    return [scores.index_select(1, each) for each in columns]
-
-
-class _GroupCrossEntropy(torch.autograd.Function):
-    """See :func:`group_cross_entropy`.
-
-    The one (R, K) tensor that is kept is the gradient, softmax by softmax.
-    Autograd's own would add up one (R, K) gradient for each softmax.
-    """
-
-    @staticmethod
-    def forward(ctx, scores, column, weight, sizes, order, rank, softmax):
-        parts = _split(scores, GroupLayout(sizes, order, rank, softmax))
-        peak = torch.stack([part.amax(dim=1) for part in parts], dim=1)
-        probs = [part.softmax(dim=1) for part in parts]
-        # That of the peak is at least 1 / k, whatever the logits.
-        highest = torch.stack([prob.amax(dim=1) for prob in probs], dim=1)
-        loss = peak - highest.log() - scores.gather(1, column)
-        for prob, share in zip(probs, weight.split(1, 1), strict=True):
-            prob.mul_(share)
-        slope = torch.cat(probs, dim=1)
-        slope.scatter_add_(1, rank[column], -weight)
-        ctx.save_for_backward(slope, rank, softmax)
-        return (weight * loss).sum(dim=0)
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx, grad):
-        slope, rank, softmax = ctx.saved_tensors
-        result = slope.index_select(1, rank)
-        result.mul_(grad.index_select(0, softmax))
-        return result, *(6 * [None])
-
-
-def group_cross_entropy(
-    cls_score: Tensor,
-    column: Tensor,
-    weight: Tensor,
-    layout: GroupLayout,
-    total: bool = True,
-) -> Tensor:
-    r"""Weighted cross entropy within each softmax.
-
-    .. math:: w_g \Big(\log \sum_{k \in g} e^{z_k} - z_{y_g}\Big)
-
-    Args:
-        cls_score (Tensor): (R, K) logits.
-        column (Tensor): (R, S) target column ``y_g`` in each softmax.
-        weight (Tensor): (R, S) ``w``.
-        layout (GroupLayout): The softmaxes.
-        total (bool): Add up the RoIs.
-
-    Returns:
-        Tensor: (S,) losses, or (R, S), in float32 for half-precision logits.
-    """
-    if cls_score.element_size() < 4:
-        cls_score = cls_score.float()
-    weight = weight.to(cls_score.dtype)
-    if total:
-        return _GroupCrossEntropy.apply(cls_score, column, weight, *layout)
-    parts = _split(cls_score, layout)
-    lse = torch.stack([part.logsumexp(dim=1) for part in parts], dim=1)
-    return weight * (lse - cls_score.gather(1, column))
-
-
-def group_softmax(cls_score: Tensor, layout: GroupLayout) -> Tensor:
-    """(R, K) probability of each column of the logits in its softmax."""
-    if cls_score.element_size() < 4:
-        cls_score = cls_score.float()
-    probs = [part.softmax(dim=1) for part in _split(cls_score, layout)]
-    return torch.cat(probs, dim=1).index_select(1, layout.rank)
-
-
-def select_rois(
-    own: Tensor, valid: Tensor, others_ratio: float | None
-) -> Tensor:
-    """Each group's own RoIs and a random draw of the others.
-
-    Adds ``int(ratio * #own)`` of the rest, drawn without replacement and for
-    each group anew; all of the rest if that is fewer.
-
-    Args:
-        own (Tensor): (R, S) bool, the RoI's class is in the group.
-        valid (Tensor): (R,) bool; other RoIs are never selected.
-        others_ratio (float | None): None takes all of the rest, for groups
-            that have an RoI of their own.
-
-    Returns:
-        Tensor: (R, S) bool.
-    """
-    rest = ~own & valid.unsqueeze(1)
-    own = own & valid.unsqueeze(1)
-    num_own = own.sum(dim=0)
-    if others_ratio is None:
-        return own | (rest & (num_own > 0))
-    # A random order with the rest in front: the first so many are drawn. By
-    # place, not by value, because random floats have ties.
-    key = torch.rand(rest.shape, device=rest.device).masked_fill_(~rest, 2)
-    place = torch.arange(len(rest), device=rest.device).unsqueeze(1)
-    # In double precision, as Python computes `int(ratio * count)`.
-    drawn = place < (num_own.double() * others_ratio).long()
-    drawn = torch.zeros_like(rest).scatter(0, key.argsort(dim=0), drawn)
-    return own | (drawn & rest)
 
 
 def suggest_thresholds(
@@ -253,7 +127,7 @@ class BAGSLoss(ClassStatsModule):
         self.group_names: tuple[str, ...] = ()
         self.group_sizes: tuple[int, ...] = ()
         empty = torch.zeros(0, dtype=torch.long)
-        for name in ('order', 'rank', 'softmax', 'column', 'own'):
+        for name in ('order', 'rank', 'softmax', 'member', 'column', 'own'):
             self.register_buffer(name, empty.clone(), persistent=False)
         self.init_class_stats(class_stats)
 
@@ -287,6 +161,7 @@ class BAGSLoss(ClassStatsModule):
         self.group_sizes = tuple(len(each) for each in columns.values())
         tables = dict(
             order=order, rank=order.argsort(), softmax=softmax,
+            member=softmax == np.arange(len(columns))[:, None],
             column=column, own=own,
         )  # fmt: skip
         for name, table in tables.items():
@@ -298,7 +173,11 @@ class BAGSLoss(ClassStatsModule):
         """The softmaxes; raises if there are no statistics yet."""
         self.check_class_stats()
         return GroupLayout(
-            self.group_sizes, self.order, self.rank, self.softmax
+            self.group_sizes,
+            self.order,
+            self.rank,
+            self.softmax,
+            self.member,
         )
 
     @property
@@ -421,21 +300,18 @@ class BAGSLoss(ClassStatsModule):
         reduction = reduction_override or 'mean'
         check_reduction(reduction)
         self._check_input(cls_score, target)
-        if weight is None:
-            weight = torch.ones_like(target, dtype=torch.float32)
-        own, valid = self.own[target], weight > 0
-        if self.others:
-            selected = select_rois(own, valid, self.others_ratio)
-        else:
-            selected = own & valid.unsqueeze(1)
-        weights = weight.unsqueeze(1) * selected
-        losses = self.loss_weight * group_cross_entropy(
+        losses, weights = bags_loss(
             cls_score,
             self.column[target],
-            weights,
+            self.own[target],
             layout,
-            total=reduction != 'none',
+            weight,
+            # Without its column, a group cannot learn from the others.
+            self.others_ratio if self.others else 0.0,
         )
+        losses = self.loss_weight * losses
+        if reduction != 'none':
+            losses = losses.sum(dim=0)
         if reduction == 'mean':
             losses = losses / weights.sum(dim=0).clamp(min=1)
         parts = losses.unbind(dim=-1)

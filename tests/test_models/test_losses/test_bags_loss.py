@@ -7,12 +7,8 @@ from mmengine.registry import MODELS
 from torch.testing import assert_close
 
 from mmlt.class_stats import ClassStats
-from mmlt.models.losses.bags_loss import (
-    BAGSLoss,
-    group_cross_entropy,
-    select_rois,
-    suggest_thresholds,
-)
+from mmlt.models.losses.bags_loss import BAGSLoss, suggest_thresholds
+from mmlt.models.losses.group_softmax import group_cross_entropy, select_rois
 
 # Groups 1 to 4 hold the classes {1}, {3, 4}, {0} and {2}; classes lie
 # across the groups in no order.
@@ -92,16 +88,39 @@ def test_one_group_alone_is_cross_entropy():
     assert_close(losses['loss_cls_group1'], F.cross_entropy(scores, labels))
 
 
-@pytest.mark.parametrize('total', [True, False])
-def test_gradcheck(total):
+@pytest.mark.parametrize('spread', [1, 300])
+def test_gradcheck(spread):
+    """Also where softmaxes are so far apart that they need peaks each."""
     scores, labels = make_batch(6)
     loss = make()
     column = loss.column[labels]
-    weight = torch.rand(column.shape, dtype=scores.dtype)
+    scores = scores + spread * loss.softmax
     assert torch.autograd.gradcheck(
-        lambda z: group_cross_entropy(z, column, weight, loss.layout, total),
+        lambda z: group_cross_entropy(z, column, loss.layout),
         scores.requires_grad_(),
     )
+
+
+@pytest.mark.parametrize('spread', [0, 40, 59, 61, 100, 1000])
+def test_softmaxes_far_apart(spread):
+    """One peak for all softmaxes, or one for each: the same in float32."""
+    scores, labels = make_batch(50)
+    loss = make()
+    scores = scores + spread * loss.softmax
+    column = loss.column[labels]
+    double = scores.clone().requires_grad_()
+    single = scores.float().requires_grad_()
+    expected = group_cross_entropy(double, column, loss.layout)
+    losses = group_cross_entropy(single, column, loss.layout)
+    for group, columns in enumerate(loss.member):
+        lse = scores[:, columns].logsumexp(dim=1)
+        reference = lse - scores.gather(1, column)[:, group]
+        assert_close(expected[:, group], reference)
+    tolerance = dict(rtol=1e-5, atol=1e-6 * max(spread, 1))
+    assert_close(losses.double(), expected, **tolerance)
+    losses.sum().backward()
+    expected.sum().backward()
+    assert_close(single.grad.double(), double.grad, **tolerance)
 
 
 @pytest.mark.parametrize('ratio', [0.0, 0.3, 1.0, 8.0])
