@@ -21,17 +21,16 @@ class _FocalBCE(torch.autograd.Function):
     ):
         logit = torch.add(scores, offset).mul_(-scale)
         logit.addcmul_(logit, target, value=-1 - 1 / scale)
-        prob = logit.sigmoid()
+        prob = logit.sigmoid().clamp_min_(torch.finfo(logit.dtype).tiny)
         # Half the time of logsigmoid, and off by one rounding of prob. The
         # bound is exact where prob underflows.
-        tiny = torch.finfo(prob.dtype).tiny
-        loss = torch.minimum(prob.clamp_min(tiny).log_(), logit)
+        loss = prob.log().clamp_max_(logit)
         grad = torch.rsub(prob, 1).pow_(gamma).mul_(weight)
         loss.mul_(grad)
         # With l = log p: -d/dt (1 - p)^g l
-        #   = -(1 - p)^g (1 - p - g p l) = -(a - p (a + g a l)), a = (1 - p)^g
-        inner = torch.add(grad, loss, alpha=gamma)
-        grad.addcmul_(prob, inner, value=-1)
+        #   = -(1 - p)^g (1 - p - g p l) = -(a - a p - g p a l), a = (1 - p)^g
+        grad.addcmul_(grad, prob, value=-1)
+        grad.addcmul_(prob, loss, value=-gamma)
         # By the score, positive labels fall and negative ones rise.
         grad.addcmul_(grad, target, value=-2)
         ctx.save_for_backward(grad)
