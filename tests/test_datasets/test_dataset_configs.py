@@ -68,6 +68,7 @@ def test_every_config_is_tested_here():
     names |= {'inaturalist2017', 'inaturalist2018'}
     # test_multi_label_lt.py has these
     names |= {'coco_mlt', 'voc_mlt', 'fashion_scenes_multi_label'}
+    names |= {'fashion_scenes_features'}
     assert set(NAMES) == names
 
 
@@ -76,9 +77,40 @@ def test_metrics_and_preprocessor_build(name):
     config = Config.fromfile(CONFIGS / f'{name}.py')
     for evaluator in (config.val_evaluator, config.test_evaluator):
         assert METRICS.build(evaluator).prefix is not None
+    if name.endswith('_features'):
+        assert 'mean' not in config.data_preprocessor
+        return
     mean, std = config.data_preprocessor.mean, config.data_preprocessor.std
     channels = 1 if name.startswith('fashion_mnist') else 3
     assert len(mean) == len(std) == channels
+
+
+def test_fashion_scenes_features(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    config = Config.fromfile(CONFIGS / 'fashion_scenes_features.py')
+    root = tmp_path / config.data_root
+    (root / 'annotations').mkdir(parents=True)
+    for split in ('train', 'val'):
+        names = [f'{split}/{k}.jpg' for k in range(3)]
+        content = {
+            'images': [
+                {'id': k, 'file_name': name} for k, name in enumerate(names)
+            ],
+            'annotations': [{'image_id': 0, 'category_id': 2}],
+            'categories': [{'id': 1, 'name': 'a'}, {'id': 2, 'name': 'b'}],
+        }
+        path = root / f'annotations/fashion_scenes_{split}.json'
+        path.write_text(json.dumps(content))
+        np.savez(
+            root / f'features_{split}.npz',
+            names=np.array([Path(name).name for name in names]),
+            features=np.arange(12).reshape(3, 4),
+        )
+    for loader in (config.train_dataloader, config.test_dataloader):
+        loader.update(batch_size=3, persistent_workers=False)
+        inputs = first_batch(loader)
+        assert inputs.shape == (3, 4)
+        assert sorted(inputs[:, 0].tolist()) == [0, 4, 8]
 
 
 @pytest.mark.parametrize('factor', FACTORS)
