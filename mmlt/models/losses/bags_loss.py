@@ -161,7 +161,8 @@ class BAGSLoss(ClassStatsModule):
         self.group_sizes = tuple(len(each) for each in columns.values())
         tables = dict(
             order=order, rank=order.argsort(), softmax=softmax,
-            member=softmax == np.arange(len(columns))[:, None],
+            member=np.equal.outer(np.arange(len(columns)), softmax)
+            .astype(np.float32),
             column=column, own=own,
         )  # fmt: skip
         for name, table in tables.items():
@@ -309,11 +310,11 @@ class BAGSLoss(ClassStatsModule):
             # Without its column, a group cannot learn from the others.
             self.others_ratio if self.others else 0.0,
         )
-        losses = self.loss_weight * losses
         if reduction != 'none':
             losses = losses.sum(dim=0)
         if reduction == 'mean':
             losses = losses / weights.sum(dim=0).clamp(min=1)
+        losses = self.loss_weight * losses
         parts = losses.unbind(dim=-1)
         return {
             f'loss_cls_{name}': loss

@@ -24,7 +24,7 @@ class GroupLayout(NamedTuple):
         order (Tensor): (K,) the columns, softmax by softmax.
         rank (Tensor): (K,) place of each column in ``order``.
         softmax (Tensor): (K,) index of each column's softmax.
-        member (Tensor): (S, K) bool, the column is in the softmax.
+        member (Tensor): (S, K) float, 1 if the column is in the softmax.
     """
 
     sizes: tuple[int, ...]
@@ -162,7 +162,7 @@ def select_rois(
     # In double precision, as Python computes `int(ratio * count)`.
     number = (num_own.double() * others_ratio).long()
     drawn = shuffled & (shuffled.cumsum(dim=0) <= number)
-    return own.scatter(0, order, own.gather(0, order) | drawn)
+    return own | torch.zeros_like(own).scatter_(0, order, drawn)
 
 
 def bags_loss(

@@ -112,7 +112,7 @@ def test_softmaxes_far_apart(spread):
     single = scores.float().requires_grad_()
     expected = group_cross_entropy(double, column, loss.layout)
     losses = group_cross_entropy(single, column, loss.layout)
-    for group, columns in enumerate(loss.member):
+    for group, columns in enumerate(loss.member.bool()):
         lse = scores[:, columns].logsumexp(dim=1)
         reference = lse - scores.gather(1, column)[:, group]
         assert_close(expected[:, group], reference)
