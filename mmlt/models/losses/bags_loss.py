@@ -19,6 +19,7 @@ from mmlt.class_stats import ClassStats, check_by, check_thresholds
 from mmlt.models.class_stats_module import ClassStatsModule
 from mmlt.registry import MODELS
 
+from .box_scores import check_num_classes, percentage
 from .group_softmax import GroupLayout, bags_loss, group_softmax
 from .logit_adjusted_loss import check_reduction
 
@@ -219,11 +220,7 @@ class BAGSLoss(ClassStatsModule):
         Args:
             num_classes (int): That of the head.
         """
-        if num_classes != self.num_classes:
-            raise ValueError(
-                f'the head has num_classes={num_classes} and its BAGSLoss '
-                f'{self.num_classes}; set both to the number of classes'
-            )
+        check_num_classes(self, num_classes)
         return self._num_columns
 
     def get_activation(self, cls_score: Tensor) -> Tensor:
@@ -345,9 +342,3 @@ class BAGSLoss(ClassStatsModule):
                     f'they must lie in [0, {self.num_classes}], the last '
                     'being the background'
                 )
-
-
-def percentage(correct: Tensor, among: Tensor) -> Tensor:
-    """0-dim: how many of ``among`` are correct, in percent; 0 of none."""
-    hits = (correct & among).sum()
-    return 100.0 * hits / among.sum().clamp(min=1)

@@ -7,18 +7,13 @@ from torch import Tensor
 
 from mmlt.registry import MODELS
 
-from .eql_loss import (
-    check_labels,
-    check_num_classes,
-    class_accuracy,
-    sigmoid_scores,
-)
+from .box_scores import SigmoidBoxLoss, check_labels
 from .logit_adjusted_loss import check_reduction
 from .multi_label_loss import check_number
 
 
 @MODELS.register_module()
-class BoxFocalLoss(FocalLoss):
+class BoxFocalLoss(SigmoidBoxLoss, FocalLoss):
     r"""MMDetection's focal loss, for box heads that test what they train.
 
     `Focal loss <https://arxiv.org/abs/1708.02002>`_, Eq. 5, of a sigmoid a
@@ -49,10 +44,6 @@ class BoxFocalLoss(FocalLoss):
         ValueError: If ``gamma``, ``alpha`` or ``reduction`` is out of range.
     """
 
-    custom_cls_channels = True
-    custom_activation = True
-    custom_accuracy = True
-
     def __init__(
         self,
         num_classes: int,
@@ -72,19 +63,6 @@ class BoxFocalLoss(FocalLoss):
             loss_weight=loss_weight,
         )
         self.num_classes = num_classes
-
-    def get_cls_channels(self, num_classes: int) -> int:
-        """Columns of the classifier: C."""
-        check_num_classes(self, num_classes)
-        return num_classes
-
-    def get_activation(self, cls_score: Tensor) -> Tensor:
-        """See :func:`~mmlt.models.losses.eql_loss.sigmoid_scores`."""
-        return sigmoid_scores(cls_score)
-
-    def get_accuracy(self, cls_score: Tensor, labels: Tensor) -> dict:
-        """See :func:`~mmlt.models.losses.eql_loss.class_accuracy`."""
-        return class_accuracy(cls_score, labels)
 
     def forward(
         self,

@@ -7,69 +7,18 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from mmpretrain.models.losses.utils import weight_reduce_loss
-from torch import Tensor, nn
+from torch import Tensor
 
 from mmlt.class_stats import ClassStats
 from mmlt.models.class_stats_module import ClassStatsModule
 from mmlt.registry import MODELS
 
-from .bags_loss import percentage
+from .box_scores import SigmoidBoxLoss, check_labels
 from .logit_adjusted_loss import check_reduction
 
 
-def check_num_classes(loss: nn.Module, num_classes: int) -> None:
-    """Raise unless the head has as many classes as its loss."""
-    if num_classes != loss.num_classes:
-        raise ValueError(
-            f'the head has num_classes={num_classes} and its '
-            f'{type(loss).__name__} {loss.num_classes}; set both to the '
-            'number of classes'
-        )
-
-
-def check_labels(cls_score: Tensor, target: Tensor, num_columns: int) -> None:
-    """Raise unless there are ``num_columns`` scores and a label an RoI."""
-    if cls_score.dim() != 2 or cls_score.size(1) != num_columns:
-        raise ValueError(
-            f'cls_score has the shape {tuple(cls_score.shape)}, expected '
-            f'(R, {num_columns}); set num_classes of the loss and of the '
-            'head to the number of classes'
-        )
-    if target.shape != cls_score.shape[:1]:
-        raise ValueError(
-            f'target has the shape {tuple(target.shape)}; cls_score '
-            f'{tuple(cls_score.shape)} needs (R,) labels'
-        )
-
-
-def class_accuracy(scores: Tensor, labels: Tensor) -> dict[str, Tensor]:
-    """Accuracy of the foreground RoIs among the classes, in percent.
-
-    Args:
-        scores (Tensor): (R, C) scores of the classes.
-        labels (Tensor): (R,) with C for the background.
-    """
-    foreground = labels < scores.size(1)
-    correct = scores.argmax(dim=1) == labels
-    return {'acc_classes': percentage(correct, foreground)}
-
-
-def sigmoid_scores(cls_score: Tensor) -> Tensor:
-    """Scores of boxes whose background is the absence of all classes.
-
-    Args:
-        cls_score (Tensor): (R, C) logits.
-
-    Returns:
-        Tensor: (R, C + 1), that of the background being 1 - the highest.
-    """
-    scores = cls_score.sigmoid()
-    background = 1 - scores.amax(dim=1, keepdim=True)
-    return torch.cat([scores, background], dim=1)
-
-
 @MODELS.register_module()
-class EQLLoss(ClassStatsModule):
+class EQLLoss(SigmoidBoxLoss, ClassStatsModule):
     r"""Sigmoid loss that spares rare classes the negatives of others.
 
     `Equalization loss <https://arxiv.org/abs/2003.05176>`_, Eq. 3 and 4:
@@ -95,10 +44,6 @@ class EQLLoss(ClassStatsModule):
         ValueError: If ``frequency`` is no share, or the statistics have
             another number of classes.
     """
-
-    custom_cls_channels = True
-    custom_activation = True
-    custom_accuracy = True
 
     def __init__(
         self,
@@ -130,19 +75,6 @@ class EQLLoss(ClassStatsModule):
             )
         rare = stats.image_count < self.frequency * stats.num_images
         self.rare = torch.from_numpy(rare).to(self.rare.device)
-
-    def get_cls_channels(self, num_classes: int) -> int:
-        """Columns of the classifier: C."""
-        check_num_classes(self, num_classes)
-        return num_classes
-
-    def get_activation(self, cls_score: Tensor) -> Tensor:
-        """See :func:`sigmoid_scores`."""
-        return sigmoid_scores(cls_score)
-
-    def get_accuracy(self, cls_score: Tensor, labels: Tensor) -> dict:
-        """See :func:`class_accuracy`."""
-        return class_accuracy(cls_score, labels)
 
     def forward(
         self,

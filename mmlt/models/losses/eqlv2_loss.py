@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from mmlt.registry import MODELS
 
-from .eql_loss import check_labels, check_num_classes, class_accuracy
+from .box_scores import check_labels, check_num_classes, class_accuracy
 from .logit_adjusted_loss import check_reduction
 
 
@@ -80,7 +80,7 @@ class EQLv2Loss(nn.Module):
         return torch.cat([prob[:, :-1] * (1 - background), background], 1)
 
     def get_accuracy(self, cls_score: Tensor, labels: Tensor) -> dict:
-        """See :func:`~mmlt.models.losses.eql_loss.class_accuracy`."""
+        """See :func:`~mmlt.models.losses.box_scores.class_accuracy`."""
         return class_accuracy(cls_score[:, :-1], labels)
 
     def class_weights(self) -> tuple[Tensor, Tensor]:

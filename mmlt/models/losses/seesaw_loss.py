@@ -12,8 +12,7 @@ from torch.nn.functional import cross_entropy
 
 from mmlt.registry import MODELS
 
-from .bags_loss import percentage
-from .eql_loss import check_labels, class_accuracy
+from .box_scores import check_labels, class_accuracy, percentage
 
 
 @MODELS.register_module()

@@ -9,7 +9,8 @@ from mmdet.models.roi_heads.bbox_heads import Shared2FCBBoxHead
 from torch import Tensor
 
 from mmlt import compat
-from mmlt.models.losses.bags_loss import BAGSLoss, percentage
+from mmlt.models.losses.bags_loss import BAGSLoss
+from mmlt.models.losses.box_scores import percentage
 from mmlt.registry import MODELS
 
 
