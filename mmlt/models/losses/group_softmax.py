@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-# Of exp(z - peak) in float32: what is smaller counts for nothing beside it.
-LEAST_SUM = 1e-26
+# The sum of exp(z) is then between 1e-26 and 1e26, which float32 can hold.
+LARGEST_LOG_SUM = 60
 
 
 class GroupLayout(NamedTuple):
@@ -51,19 +51,19 @@ def _softmaxes(
 def _softmaxes_on_cpu(
     scores: Tensor, layout: GroupLayout
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """The same in half the time, if logits are less than 60 apart.
+    """The same in half the time, if each log-sum-exp is less than 60.
 
-    Columns stay where they are, all softmaxes share one peak, and their sums
-    are a matrix product. A softmax that is lost far below the peak is
+    Columns stay where they are, no peak is subtracted, and the sums of all
+    softmaxes are a matrix product. Where that could over- or underflow is
     noticed, which on an accelerator would mean to wait for the device.
     """
-    peak = scores.amax(dim=1, keepdim=True)
-    exp = (scores - peak).exp_()
+    exp = scores.exp()
     with torch.autocast('cpu', enabled=False):
         total = exp @ layout.member.to(exp.dtype).T
-    if (total < LEAST_SUM).any():
+    log_sum = total.log()
+    if not (log_sum.abs() < LARGEST_LOG_SUM).all():
         return _softmaxes(scores, layout)
-    return exp, total, total.log() + peak
+    return exp, total, log_sum
 
 
 def _expand(values: Tensor, layout: GroupLayout, on_cpu: bool) -> Tensor:
