@@ -23,6 +23,7 @@ from mmlt.models.losses import (
     DistributionBalancedLoss,
     LogitAdjustedLoss,
     PairwiseMarginLoss,
+    distribution_balanced_loss,
 )
 
 
@@ -154,9 +155,23 @@ def single_label_row(batch: int, num_classes: int, device: str) -> tuple:
 def multi_label_row(batch: int, num_classes: int, device: str) -> tuple:
     """Contestants and input with three labels an image on average."""
     stats = long_tailed(num_classes)
+    module = DistributionBalancedLoss(class_stats=stats)
+
+    def function(scores: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        return distribution_balanced_loss(
+            scores,
+            target,
+            module.inverse_count,
+            module.bias,
+            factor=1 / scores.numel(),
+            total=True,
+        )
+
     contestants = {
         'F.bce_with_logits': F.binary_cross_entropy_with_logits,
-        'DB-Focal': DistributionBalancedLoss(class_stats=stats),
+        # Like the reference a function, which trusts its input.
+        'DB-Focal': function,
+        'DB-Focal, module': module,
         'DB-Focal, literal': LiteralDBFocal(stats),
     }
     scores = torch.randn(batch, num_classes, device=device)
@@ -195,7 +210,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--turns', type=int, default=101)
     parser.add_argument('--device', default='cpu')
+    parser.add_argument('--threads', type=int, default=torch.get_num_threads())
     args = parser.parse_args()
+    torch.set_num_threads(args.threads)
     for row, batch, num_classes in ROWS:
         contestants, scores, target = row(batch, num_classes, args.device)
         for loss in contestants.values():

@@ -9,7 +9,7 @@ from .distribution_balanced_loss import (
 )
 from .eql_loss import EQLLoss
 from .eqlv2_loss import EQLv2Loss
-from .focal_bce import focal_bce
+from .focal_log_likelihood import focal_log_likelihood
 from .group_softmax import bags_loss
 from .logit_adjusted_loss import LogitAdjustedLoss, logit_adjusted_loss
 from .multi_label_ldam_loss import MultiLabelLDAMLoss
@@ -37,7 +37,7 @@ __all__ = [
     'SeesawLoss',
     'bags_loss',
     'distribution_balanced_loss',
-    'focal_bce',
+    'focal_log_likelihood',
     'is_fisher_consistent',
     'logit_adjusted_loss',
     'negative_tolerant_bias',

@@ -300,8 +300,8 @@ class BAGSLoss(ClassStatsModule):
         self._check_input(cls_score, target)
         losses, weights = bags_loss(
             cls_score,
-            self.column[target],
-            self.own[target],
+            self.column.index_select(0, target),
+            self.own.index_select(0, target),
             layout,
             weight,
             # Without its column, a group cannot learn from the others.
@@ -309,10 +309,10 @@ class BAGSLoss(ClassStatsModule):
         )
         if reduction != 'none':
             losses = losses.sum(dim=0)
+        factor = self.loss_weight
         if reduction == 'mean':
-            losses = losses / weights.sum(dim=0).clamp(min=1)
-        losses = self.loss_weight * losses
-        parts = losses.unbind(dim=-1)
+            factor = factor / weights.sum(dim=0).clamp(min=1)
+        parts = (losses * factor).unbind(dim=-1)
         return {
             f'loss_cls_{name}': loss
             for name, loss in zip(self.group_names, parts, strict=True)
@@ -335,10 +335,10 @@ class BAGSLoss(ClassStatsModule):
         if target.device.type != 'cpu' or torch.compiler.is_compiling():
             return
         if target.numel():
-            low, high = target.aminmax()
+            low, high = (each.item() for each in target.aminmax())
             if low < 0 or high > self.num_classes:
                 raise ValueError(
-                    f'target holds labels from {int(low)} to {int(high)}; '
+                    f'target holds labels from {low} to {high}; '
                     f'they must lie in [0, {self.num_classes}], the last '
                     'being the background'
                 )

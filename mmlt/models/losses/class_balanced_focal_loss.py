@@ -11,7 +11,7 @@ from torch import Tensor
 from mmlt.class_stats import ClassStats
 from mmlt.registry import MODELS
 
-from .focal_bce import focal_bce
+from .focal_log_likelihood import focal_log_likelihood
 from .multi_label_loss import (
     FOCAL,
     MultiLabelLoss,
@@ -131,10 +131,10 @@ class ClassBalancedFocalLoss(MultiLabelLoss):
         if self.focal is not None:
             gamma = self.focal['gamma']
             weight = weight * self.focal['balance']
-        return focal_bce(
+        return focal_log_likelihood(
             cls_score,
             target,
             cls_score.new_zeros(()),
-            weight,
+            -weight,
             gamma,
         )

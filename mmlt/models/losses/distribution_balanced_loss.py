@@ -11,7 +11,7 @@ from torch import Tensor
 from mmlt.class_stats import ClassStats
 from mmlt.registry import MODELS
 
-from .focal_bce import focal_bce
+from .focal_log_likelihood import focal_log_likelihood
 from .multi_label_loss import FOCAL, MultiLabelLoss, positive_count, settings
 
 REBALANCE = dict(alpha=0.1, beta=10.0, mu=0.3)
@@ -24,6 +24,7 @@ def rebalanced_weight(
     alpha: float = 0.1,
     beta: float = 10.0,
     mu: float = 0.3,
+    factor: float = 1.0,
 ) -> Tensor:
     r"""Re-balanced weighting, smoothed.
 
@@ -41,14 +42,18 @@ def rebalanced_weight(
         alpha (float): Overall lift.
         beta (float): Steepness, > 0.
         mu (float): Centre.
+        factor (float): Multiplies the result.
 
     Returns:
         Tensor: (B, C) ``rhat``.
     """
     # A matrix product would be of half precision under autocast.
-    total = (target * inverse_count).sum(dim=1)
-    ratio = torch.outer(total.reciprocal(), beta * inverse_count)
-    return ratio.sub_(beta * mu).sigmoid_().add_(alpha)
+    total = (target * inverse_count).sum(dim=1, keepdim=True)
+    shift = torch.full_like(inverse_count, -beta * mu)
+    smooth = torch.addcmul(
+        shift, total.reciprocal(), inverse_count, value=beta
+    ).sigmoid_()
+    return torch.rsub(smooth, factor * alpha, alpha=-factor)
 
 
 def negative_tolerant_bias(
@@ -118,20 +123,26 @@ def distribution_balanced_loss(
     Returns:
         Tensor: (B, C), or 0-dim for ``total``.
     """
-    gamma, scale = 0.0, 1.0
+    gamma, scale, factor = 0.0, 1.0, -factor
     if focal is not None:
         gamma, factor = focal['gamma'], factor * focal['balance']
     if ntr is None:
         bias = cls_score.new_zeros(())
     else:
+        # Positive labels weigh lambda, instead of negative ones 1 / lambda.
         scale = ntr['scale']
+        factor = factor / scale
     if rebalance is not None:
-        rhat = rebalanced_weight(target, inverse_count, **rebalance)
+        rhat = rebalanced_weight(
+            target, inverse_count, **rebalance, factor=factor
+        )
         weight = rhat if weight is None else rhat.mul_(weight)
-    elif weight is None:
-        weight = cls_score.new_ones(())
-    return focal_bce(
-        cls_score, target, bias, weight, gamma, scale, factor, total
+    elif weight is not None:
+        weight = factor * weight
+    else:
+        weight = cls_score.new_full((), factor)
+    return focal_log_likelihood(
+        cls_score, target, bias, weight, gamma, scale, total
     )
 
 

@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
+
+from .first_order import first_order
 
 # The sum of exp(z) is then between 1e-26 and 1e26, which float32 can hold.
 LARGEST_LOG_SUM = 60
@@ -70,8 +71,10 @@ def _expand(values: Tensor, layout: GroupLayout, on_cpu: bool) -> Tensor:
     """(R, S) values of softmaxes as (R, K) values of their columns."""
     if not on_cpu:
         return values.index_select(1, layout.softmax)
+    # The product is faster by a transposed matrix, also to make one.
+    columns = layout.member.to(values.dtype).T.contiguous()
     with torch.autocast('cpu', enabled=False):
-        return values @ layout.member.to(values.dtype)
+        return values @ columns.T
 
 
 class _GroupCrossEntropy(torch.autograd.Function):
@@ -93,7 +96,7 @@ class _GroupCrossEntropy(torch.autograd.Function):
         return lse - scores.gather(1, column)
 
     @staticmethod
-    @once_differentiable
+    @first_order
     def backward(ctx, grad):
         exp, total, column, *tables = ctx.saved_tensors
         layout = GroupLayout(ctx.sizes, *tables)
@@ -134,7 +137,7 @@ def group_softmax(cls_score: Tensor, layout: GroupLayout) -> Tensor:
 
 
 def select_rois(
-    own: Tensor, valid: Tensor, others_ratio: float | None
+    own: Tensor, valid: Tensor | None, others_ratio: float | None
 ) -> Tensor:
     """Each group's own RoIs and a random draw of the others.
 
@@ -143,15 +146,18 @@ def select_rois(
 
     Args:
         own (Tensor): (R, S) bool, the RoI's class is in the group.
-        valid (Tensor): (R,) bool; other RoIs are never selected.
+        valid (Tensor | None): (R,) bool; other RoIs are never selected.
+            None for all.
         others_ratio (float | None): None takes all of the rest, for groups
             that have an RoI of their own.
 
     Returns:
         Tensor: (R, S) bool.
     """
-    rest = ~own & valid.unsqueeze(1)
-    own = own & valid.unsqueeze(1)
+    rest = ~own
+    if valid is not None:
+        rest = rest & valid.unsqueeze(1)
+        own = own & valid.unsqueeze(1)
     num_own = own.sum(dim=0)
     if others_ratio is None:
         return own | (rest & (num_own > 0))
@@ -159,8 +165,9 @@ def select_rois(
     order = [torch.randperm(len(rest), device=rest.device) for _ in num_own]
     order = torch.stack(order, dim=1)
     shuffled = rest.gather(0, order)
-    # In double precision, as Python computes `int(ratio * count)`.
-    number = (num_own.double() * others_ratio).long()
+    # In double precision, as Python computes `int(ratio * count)`; the whole
+    # numbers up to it are those up to the product.
+    number = num_own.double() * others_ratio
     drawn = shuffled & (shuffled.cumsum(dim=0) <= number)
     return own | torch.zeros_like(own).scatter_(0, order, drawn)
 
@@ -191,8 +198,8 @@ def bags_loss(
         tuple[Tensor, Tensor]: (R, S) losses, and (R, S) weights.
     """
     losses = group_cross_entropy(cls_score, column, layout)
-    if weight is None:
-        weight = losses.new_ones(len(losses))
-    selected = select_rois(own, weight > 0, others_ratio)
-    weights = weight.to(losses.dtype).unsqueeze(1) * selected
+    valid = None if weight is None else weight > 0
+    weights = select_rois(own, valid, others_ratio).to(losses.dtype)
+    if weight is not None:
+        weights = weights * weight.to(losses.dtype).unsqueeze(1)
     return weights * losses, weights

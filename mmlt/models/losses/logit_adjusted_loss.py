@@ -10,11 +10,12 @@ import torch
 import torch.nn.functional as F
 from mmpretrain.models.losses.utils import weight_reduce_loss
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 from mmlt.class_stats import ClassStats
 from mmlt.models.class_stats_module import ClassStatsModule
 from mmlt.registry import MODELS
+
+from .first_order import first_order
 
 
 def log_prior(
@@ -140,7 +141,7 @@ class _OffsetCrossEntropy(torch.autograd.Function):
         return (total.log() + peak - own).squeeze(1)
 
     @staticmethod
-    @once_differentiable
+    @first_order
     def backward(ctx, grad: Tensor):
         exponential, total, label = ctx.saved_tensors
         grad = grad.unsqueeze(1)

@@ -10,7 +10,7 @@ from torch import Tensor
 from mmlt.class_stats import ClassStats
 from mmlt.registry import MODELS
 
-from .focal_bce import focal_bce
+from .focal_log_likelihood import focal_log_likelihood
 from .multi_label_loss import MultiLabelLoss, check_number, positive_count
 
 
@@ -67,9 +67,9 @@ class MultiLabelLDAMLoss(MultiLabelLoss):
         self.margin = margin.to(self.margin)
 
     def element_loss(self, cls_score: Tensor, target: Tensor) -> Tensor:
-        return focal_bce(
+        return focal_log_likelihood(
             cls_score * self.scale,
             target,
             -self.scale * self.margin.to(cls_score.dtype) * target,
-            cls_score.new_ones(()),
+            cls_score.new_full((), -1.0),
         )

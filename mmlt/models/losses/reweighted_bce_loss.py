@@ -10,7 +10,7 @@ from torch import Tensor
 from mmlt.class_stats import ClassStats
 from mmlt.registry import MODELS
 
-from .focal_bce import focal_bce
+from .focal_log_likelihood import focal_log_likelihood
 from .multi_label_loss import MultiLabelLoss, check_number, positive_count
 
 
@@ -58,9 +58,9 @@ class ReweightedBCELoss(MultiLabelLoss):
         self.class_weight = (weight / weight.mean()).to(self.class_weight)
 
     def element_loss(self, cls_score: Tensor, target: Tensor) -> Tensor:
-        return focal_bce(
+        return focal_log_likelihood(
             cls_score,
             target,
             cls_score.new_zeros(()),
-            self.class_weight.to(cls_score.dtype),
+            -self.class_weight.to(cls_score.dtype),
         )
