@@ -131,7 +131,6 @@ class MultiLabelLoss(ClassStatsModule):
                 and statistics do not fit each other, or for ``avg_factor``
                 with the reduction ``'sum'``.
         """
-        self.check_class_stats()
         reduction = reduction_override or self.reduction
         if avg_factor is not None and reduction == 'sum':
             raise ValueError(
@@ -140,6 +139,7 @@ class MultiLabelLoss(ClassStatsModule):
             )
         num_classes = self.image_count.numel()
         if cls_score.dim() != 2 or cls_score.size(1) != num_classes:
+            self.check_class_stats()
             raise ValueError(
                 f'cls_score has the shape {tuple(cls_score.shape)}, but the '
                 f'class statistics hold {num_classes} classes: expected (B, '
@@ -186,7 +186,6 @@ def binary_target(
     Raises:
         ValueError: If the shape or a value is none of these.
     """
-    num_classes = cls_score.size(1)
     if target.shape == cls_score.shape:
         labels = target.to(cls_score.dtype)
         if target.dtype == torch.bool or _check_labels(labels):
@@ -199,6 +198,7 @@ def binary_target(
             '(B, C) matrix of 0, 1 and -1 (not known), or (B,) integer class '
             'indices with C for the background'
         )
+    num_classes = cls_score.size(1)
     complete = _check_indices(target, num_classes)
     column = target.unsqueeze(1)
     classes = torch.arange(num_classes, device=target.device)
