@@ -74,17 +74,19 @@ class SeesawLoss(SingleProcessSeesawLoss):
         classes, objectness = self._split_cls_score(cls_score)
         # All RoIs with weight 0 for the background, instead of the
         # foreground alone, whose number only the device knows.
-        of_classes = seesaw_ce_loss(
-            classes,
-            labels.clamp(max=self.num_classes - 1),
-            None,
-            self.cum_samples[:-1],
-            self.num_classes,
-            self.p,
-            self.q,
-            self.eps,
-            reduction='none',
-        )
+        # It makes an index where the default device is, and copies it over.
+        with cls_score.device:
+            of_classes = seesaw_ce_loss(
+                classes,
+                labels.clamp(max=self.num_classes - 1),
+                None,
+                self.cum_samples[:-1],
+                self.num_classes,
+                self.p,
+                self.q,
+                self.eps,
+                reduction='none',
+            )
         average = avg_factor
         if average is None and reduction == 'mean':
             average = foreground.sum().clamp(min=1)

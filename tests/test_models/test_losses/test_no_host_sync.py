@@ -1,0 +1,107 @@
+"""No training step of a loss waits for the device.
+
+Tensors of the meta device have no values, so that whatever would wait for one
+(``item``, ``nonzero``, a condition on a tensor) raises, as
+``torch.cuda.set_sync_debug_mode('error')`` makes it do on a GPU.
+"""
+
+import pytest
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from mmlt.class_stats import ClassStats
+from mmlt.models.losses import (
+    BAGSLoss,
+    BoxFocalLoss,
+    ClassBalancedFocalLoss,
+    DistributionBalancedLoss,
+    EQLLoss,
+    EQLv2Loss,
+    LogitAdjustedLoss,
+    MultiLabelLDAMLoss,
+    PairwiseMarginLoss,
+    ReweightedBCELoss,
+    SeesawLoss,
+)
+
+R, C = 6, 4
+STATS = ClassStats([5, 50, 200, 2000], [5, 50, 300, 2000], 2100)
+BOX_LOSSES = {
+    'BAGS': lambda: BAGSLoss(C, class_stats=STATS),
+    'BAGS without background': lambda: BAGSLoss(
+        C, class_stats=STATS, background_group=False
+    ),
+    'BAGS, all others': lambda: BAGSLoss(
+        C, class_stats=STATS, others_ratio=None
+    ),
+    'focal': lambda: BoxFocalLoss(C),
+    'EQL': lambda: EQLLoss(C, class_stats=STATS),
+    'EQLv2': lambda: EQLv2Loss(C),
+    'Seesaw': lambda: SeesawLoss(num_classes=C),
+}
+LOSSES = {
+    'logit-adjusted': LogitAdjustedLoss,
+    'pairwise': PairwiseMarginLoss,
+    'DB-Focal': DistributionBalancedLoss,
+    're-weighted': ReweightedBCELoss,
+    'CB-Focal': ClassBalancedFocalLoss,
+    'LDAM': MultiLabelLDAMLoss,
+}
+SINGLE_LABEL = ('logit-adjusted', 'pairwise')
+
+
+class NoCopies(TorchDispatchMode):
+    """Raise for a copy to the device, which waits for it as well."""
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        result = func(*args, **(kwargs or {}))
+        sources = [
+            each
+            for each in args
+            # PyTorch hands numbers over as tensors without dimensions.
+            if isinstance(each, torch.Tensor) and each.dim()
+        ]
+        if isinstance(result, torch.Tensor) and result.is_meta:
+            assert all(each.is_meta for each in sources), func
+        return result
+
+
+def step(loss, scores, *args):
+    value = loss(scores, *args)
+    if isinstance(value, dict):
+        value = sum(each for key, each in value.items() if 'loss' in key)
+    value.sum().backward()
+    assert scores.grad.shape == scores.shape
+
+
+def meta(*shape):
+    return torch.empty(*shape, device='meta')
+
+
+@pytest.mark.parametrize('weighted', [False, True])
+@pytest.mark.parametrize('name', BOX_LOSSES)
+def test_losses_of_box_heads(name, weighted):
+    loss = BOX_LOSSES[name]().to('meta')
+    scores = meta(R, loss.get_cls_channels(C)).requires_grad_()
+    labels = meta(R).long()
+    with NoCopies():
+        step(loss, scores, labels, *([meta(R)] if weighted else []))
+        loss.get_activation(scores)
+        loss.get_accuracy(scores, labels)
+
+
+@pytest.mark.parametrize('name', LOSSES)
+def test_losses_of_classifiers(name):
+    loss = LOSSES[name](class_stats=STATS).to('meta')
+    indices = meta(R).long()
+    targets = [indices] if name in SINGLE_LABEL else [indices, meta(R, C)]
+    for target in targets:
+        with NoCopies():
+            step(loss, meta(R, C).requires_grad_(), target)
+
+
+def test_a_wait_would_be_noticed():
+    with pytest.raises(RuntimeError):
+        meta(3).max().item()
+    with NoCopies(), pytest.raises(AssertionError):
+        torch.ones(3).to('meta')
