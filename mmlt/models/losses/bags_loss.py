@@ -252,23 +252,25 @@ class BAGSLoss(ClassStatsModule):
 
         Returns:
             dict[str, Tensor]: ``acc_classes``, the highest class score of
-            the foreground RoIs, and ``acc_foreground``, group 0.
+            the foreground RoIs, ``acc_group1`` ... of those of each group,
+            and ``acc_foreground``, group 0.
         """
         with torch.no_grad():
-            correct = self.is_correct(cls_score, labels)
+            scores = self.get_activation(cls_score)[:, : self.num_classes]
+            correct = scores.argmax(dim=1) == labels
             foreground = labels < self.num_classes
             result = {'acc_classes': percentage(correct, foreground)}
+            own = self.own.index_select(0, labels)
+            of_groups = percentage(correct.unsqueeze(1), own).unbind()
+            for name, value in zip(self.group_names, of_groups, strict=True):
+                if name != 'group0':
+                    result[f'acc_{name}'] = value
             if self.background_group:
                 found = cls_score[:, -2] > cls_score[:, -1]
                 result['acc_foreground'] = percentage(
                     found == foreground, torch.ones_like(foreground)
                 )
         return result
-
-    def is_correct(self, cls_score: Tensor, labels: Tensor) -> Tensor:
-        """(R,) bool: the class with the highest score is the label."""
-        scores = self.get_activation(cls_score)[:, : self.num_classes]
-        return scores.argmax(dim=1) == labels
 
     def forward(
         self,

@@ -49,9 +49,17 @@ def class_accuracy(scores: Tensor, labels: Tensor) -> dict[str, Tensor]:
 
 
 def percentage(correct: Tensor, among: Tensor) -> Tensor:
-    """0-dim: how many of ``among`` are correct, in percent; 0 of none."""
-    hits = (correct & among).sum()
-    return 100.0 * hits / among.sum().clamp(min=1)
+    """How many of ``among`` are correct, in percent; 0 of none.
+
+    Args:
+        correct (Tensor): (R, ...) bool.
+        among (Tensor): (R, ...) bool.
+
+    Returns:
+        Tensor: (...), over the RoIs.
+    """
+    hits = (correct & among).sum(dim=0)
+    return 100.0 * hits / among.sum(dim=0).clamp(min=1)
 
 
 class SigmoidBoxLoss:

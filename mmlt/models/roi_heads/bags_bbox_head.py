@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
 from mmdet.models.roi_heads.bbox_heads import Shared2FCBBoxHead
-from torch import Tensor
 
 from mmlt import compat
 from mmlt.models.losses.bags_loss import BAGSLoss
-from mmlt.models.losses.box_scores import percentage
 from mmlt.registry import MODELS
 
 
@@ -19,9 +16,8 @@ class BAGSBBoxHead(Shared2FCBBoxHead):
     """Two shared layers, and what :class:`~mmlt.BAGSLoss` cannot do alone.
 
     Any stock box head takes ``loss_cls=dict(type='mmlt.BAGSLoss', ...)``.
-    This one also tells the loss the number of classes, logs the accuracy of
-    each group, and has the classifier on normalised features and weights as
-    an option.
+    This one also tells the loss the number of classes, and has the classifier
+    on normalised features and weights as an option.
 
     Args:
         num_classes (int): Number of classes C, without the background.
@@ -63,39 +59,3 @@ class BAGSBBoxHead(Shared2FCBBoxHead):
                 compat.normed_linear_scale(): cosine_scale,
             }
         super().__init__(num_classes=num_classes, loss_cls=loss_cls, **kwargs)
-
-    def loss(
-        self,
-        cls_score: Tensor | None,
-        bbox_pred: Tensor | None,
-        rois: Tensor,
-        labels: Tensor,
-        *args: Any,
-        **kwargs: Any,
-    ) -> dict[str, Tensor]:
-        """The stock losses, and ``acc_group1`` ... in percent.
-
-        Args:
-            cls_score (Tensor | None): (R, K) logits.
-            bbox_pred (Tensor | None): (R, 4 C) box deltas.
-            rois (Tensor): (R, 5).
-            labels (Tensor): (R,) with C for the background.
-            *args, **kwargs: Further arguments of the stock head.
-        """
-        losses = super().loss(
-            cls_score, bbox_pred, rois, labels, *args, **kwargs
-        )
-        if cls_score is not None and len(cls_score):
-            losses.update(self._group_accuracy(cls_score, labels))
-        return losses
-
-    @torch.no_grad()
-    def _group_accuracy(self, cls_score: Tensor, labels: Tensor) -> dict:
-        loss = self.loss_cls
-        correct = loss.is_correct(cls_score, labels)
-        members = loss.own[labels].unbind(dim=1)
-        return {
-            f'acc_{name}': percentage(correct, member)
-            for name, member in zip(loss.group_names, members, strict=True)
-            if name != 'group0'
-        }

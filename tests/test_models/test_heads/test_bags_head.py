@@ -35,6 +35,9 @@ def test_loss_backpropagates():
         'loss_cls_group2',
         'loss_cls_group3',
         'acc_classes',
+        'acc_group1',
+        'acc_group2',
+        'acc_group3',
     }
     sum(v for k, v in losses.items() if 'loss' in k).backward()
     assert head.fc.weight.grad.shape == (C + 3, WIDTH)

@@ -215,9 +215,10 @@ def test_cascade_refines_by_the_activation():
     assert_close(result.bboxes, rois[:, 1:] + torch.tensor([2.0, 0, 2, 0]))
 
 
+@pytest.mark.parametrize('head', ['Shared2FCBBoxHead', 'mmlt.BAGSBBoxHead'])
 @pytest.mark.parametrize('name', ['faster', 'cascade'])
-def test_bags_head_logs_the_accuracy_of_each_group(name):
-    roi_head = build_roi_head(name, type='mmlt.BAGSBBoxHead')
+def test_heads_log_the_accuracy_of_each_group(name, head):
+    roi_head = build_roi_head(name, type=head)
     losses = roi_head.loss(*make_inputs())
     stage = 's2.' if name == 'cascade' else ''
     for group in (1, 2, 3):
