@@ -93,6 +93,14 @@ def test_all_else_stays_bit_equal(tmp_path, trainable, expected):
     assert changed(before, state(runner)) == expected
 
 
+def test_missing_first_stage_is_named(tmp_path):
+    path = str(tmp_path / 'first' / 'epoch_12.pth')
+    runner = make_runner(tmp_path, ['heads'], load_from=path)
+    with pytest.raises(FileNotFoundError, match='train that one first') as e:
+        runner.train()
+    assert path in str(e.value)
+
+
 def test_norm_eval_off_keeps_counting(tmp_path):
     runner = make_runner(tmp_path, ['heads'], hook=dict(norm_eval=False))
     before = state(runner)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
+from pathlib import Path
 
 from mmcv.cnn import is_norm
 from mmengine.hooks import Hook
@@ -35,6 +36,7 @@ class TrainablePartsHook(Hook):
     Raises:
         ValueError: Before training, if a name fits no trainable parameter.
         TypeError: If the model is sharded over the ranks.
+        FileNotFoundError: Before training, if ``load_from`` does not exist.
 
     Example:
         >>> default_hooks = dict(
@@ -62,6 +64,7 @@ class TrainablePartsHook(Hook):
         """Freeze, before the weights are initialised or loaded."""
         if not isinstance(runner.optim_wrapper, OptimWrapper):
             return  # Validation or test: there is nothing to train.
+        _check_first_stage(runner._load_from)
         model, wrapped = runner.model, is_model_wrapper(runner.model)
         if wrapped:
             if not isinstance(model, DistributedDataParallel):
@@ -143,6 +146,17 @@ class TrainablePartsHook(Hook):
             f'Training {number:,} of {total:,} parameters '
             f'({number / total:.2%}): {_shorten(kept)}'
         )
+
+
+def _check_first_stage(load_from: str | None) -> None:
+    # A path with a protocol is for MMEngine to resolve.
+    if load_from is None or '://' in load_from or Path(load_from).is_file():
+        return
+    raise FileNotFoundError(
+        f'load_from={load_from!r}, the model whose parts are to be trained, '
+        'does not exist: train that one first, or give its checkpoint with '
+        '--cfg-options load_from=PATH'
+    )
 
 
 def _fits(pattern: str, name: str) -> bool:
