@@ -71,7 +71,7 @@ def _expand(values: Tensor, layout: GroupLayout, on_cpu: bool) -> Tensor:
     """(R, S) values of softmaxes as (R, K) values of their columns."""
     if not on_cpu:
         return values.index_select(1, layout.softmax)
-    # The product is faster by a transposed matrix, also to make one.
+    # Multiplying by a transposed matrix is faster, even with making one.
     columns = layout.member.to(values.dtype).T.contiguous()
     with torch.autocast('cpu', enabled=False):
         return values @ columns.T
