@@ -208,6 +208,7 @@ def step(cfg, model, batch, stats) -> None:
         optim_wrapper=build_optim_wrapper(model, cfg.optim_wrapper),
         logger=MMLogger.get_current_instance(),
         hooks=[],
+        _load_from=None,
     )
     for hook in (*cfg.default_hooks.values(), *cfg.get('custom_hooks', [])):
         if hook.type.startswith('mmlt.'):
