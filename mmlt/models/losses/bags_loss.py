@@ -19,7 +19,7 @@ from mmlt.class_stats import ClassStats, check_by, check_thresholds
 from mmlt.models.class_stats_module import ClassStatsModule
 from mmlt.registry import MODELS
 
-from .box_scores import check_num_classes, percentage
+from .box_scores import check_labels, check_num_classes, percentage
 from .group_softmax import GroupLayout, bags_loss, group_softmax
 from .logit_adjusted_loss import check_reduction
 
@@ -321,18 +321,7 @@ class BAGSLoss(ClassStatsModule):
         }
 
     def _check_input(self, cls_score: Tensor, target: Tensor) -> None:
-        if cls_score.dim() != 2 or cls_score.size(1) != self._num_columns:
-            raise ValueError(
-                f'cls_score has the shape {tuple(cls_score.shape)}, expected '
-                f'(R, {self._num_columns}): {self.num_classes} classes and '
-                f'the columns of {self.num_groups} groups'
-            )
-        if target.shape != cls_score.shape[:1]:
-            raise ValueError(
-                f'target has the shape {tuple(target.shape)}; cls_score '
-                f'{tuple(cls_score.shape)} needs (R,) labels, because BAGS '
-                'does not define soft ones'
-            )
+        check_labels(cls_score, target, self._num_columns)
         # On an accelerator this would wait for the device.
         if target.device.type != 'cpu' or torch.compiler.is_compiling():
             return

@@ -26,13 +26,13 @@ def check_labels(cls_score: Tensor, target: Tensor, num_columns: int) -> None:
     if cls_score.dim() != 2 or cls_score.size(1) != num_columns:
         raise ValueError(
             f'cls_score has the shape {tuple(cls_score.shape)}, expected '
-            f'(R, {num_columns}); set num_classes of the loss and of the '
-            'head to the number of classes'
+            f'(R, {num_columns}), the columns of the loss; set num_classes of '
+            'the loss and of the head to the number of classes'
         )
     if target.shape != cls_score.shape[:1]:
         raise ValueError(
             f'target has the shape {tuple(target.shape)}; cls_score '
-            f'{tuple(cls_score.shape)} needs (R,) labels'
+            f'{tuple(cls_score.shape)} needs (R,) labels, not soft ones'
         )
 
 

@@ -53,6 +53,7 @@ def rebalanced_weight(
     smooth = torch.addcmul(
         shift, total.reciprocal(), inverse_count, value=beta
     ).sigmoid_()
+    # factor * (alpha + smooth), in one operation.
     return torch.rsub(smooth, factor * alpha, alpha=-factor)
 
 
@@ -123,6 +124,7 @@ def distribution_balanced_loss(
     Returns:
         Tensor: (B, C), or 0-dim for ``total``.
     """
+    # The loss is a negative log-likelihood.
     gamma, scale, factor = 0.0, 1.0, -factor
     if focal is not None:
         gamma, factor = focal['gamma'], factor * focal['balance']
