@@ -12,7 +12,7 @@ SETUP_PYTHON := $(or $(shell command -v python3),$(PYTHON))
 define run_setup
 @test -n '$(SETUP_PYTHON)' || { echo 'Error: no python3 found. Install \
 Python 3.11, or name one: make $(MAKECMDGOALS) PYTHON=/path/to/python3.11'; exit 1; } >&2
-@'$(SETUP_PYTHON)' tools/setup_env --stack '$(STACK)' --venv '$(VENV)' --python '$(PYTHON)'
+@'$(SETUP_PYTHON)' scripts/setup_env --stack '$(STACK)' --venv '$(VENV)' --python '$(PYTHON)'
 endef
 
 # The environment has the package installed; the tests must not see another.

@@ -1,13 +1,24 @@
-"""The only file that knows the versions of the stack below mmlt."""
+"""The only file that knows the stack below mmlt: versions, what is there."""
 
+import functools
 import inspect
 from collections.abc import Callable
+from importlib.util import find_spec
 from pickle import UnpicklingError
 
 import numpy as np
 import torch
 from mmengine.config import utils as config_utils
 from mmengine.logging import HistoryBuffer
+
+
+@functools.cache
+def has_mmdet() -> bool:
+    """Whether MMDetection is there, with the operators that it needs.
+
+    Classification does without: mmcv-lite has no compiled operators.
+    """
+    return all(map(find_spec, ('mmdet', 'mmcv._ext')))
 
 
 def apply() -> None:

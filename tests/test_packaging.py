@@ -77,7 +77,7 @@ def test_wheel_holds_modules_and_data():
         if '.mim' not in path.parts
     }
     assert sources <= names
-    assert 'mmlt/data/class_stats/lvis_v1.json' in sources
+    assert 'mmlt/class_stats/shipped/lvis_v1.json' in sources
 
 
 @needs_wheel

@@ -18,7 +18,8 @@ from rich.console import Console
 from rich.table import Table
 
 from mmlt.analysis.per_class_accuracy import draw_per_class_accuracy
-from mmlt.checkpoint import load_tensors, stats_of_checkpoint
+from mmlt.class_stats import ClassStats
+from mmlt.class_stats.storage import load_tensors
 from mmlt.evaluation.functional import group_means, per_class_recall
 
 METHODS = {
@@ -77,7 +78,7 @@ def main() -> None:
         logits = train_and_test(config, args.seed, folder)
         cfg = Config.fromfile(folder / config)
         checkpoint = (folder / 'last_checkpoint').read_text().strip()
-        stats = stats_of_checkpoint(load_tensors(checkpoint))
+        stats = ClassStats.from_checkpoint(load_tensors(checkpoint))
         dump = load_tensors(logits)
         labels = dump['labels'].numpy()
         hits = dump['logits'].argmax(dim=1).numpy() == labels

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from mmlt.image_labels import collect_labels
+from mmlt.class_stats.labels import collect_labels
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +50,7 @@ def sampling_probability(
     3 (there ``p_k = 1 / C``, class-aware sampling).
 
     Args:
-        dataset (Sized): As in :func:`mmlt.image_labels.collect_labels`.
+        dataset (Sized): As in :func:`mmlt.class_stats.labels.collect_labels`.
         class_probability (np.ndarray | None): (C,) ``p``, such as
             ``ClassFrequencySampler(...).probability``. Defaults to None:
             equal for all classes with images.

@@ -1,6 +1,6 @@
-from .fashion_scenes import FashionScenes
+from mmlt.compat import has_mmdet
+
 from .inaturalist import INaturalist
-from .load_image_feature import LoadImageFeature
 from .long_tailed import LongTailedDataset
 from .multi_label_from_instances import MultiLabelFromInstances
 from .multi_label_lt import COCOMLT, VOCMLT
@@ -8,9 +8,12 @@ from .multi_label_lt import COCOMLT, VOCMLT
 __all__ = [
     'COCOMLT',
     'VOCMLT',
-    'FashionScenes',
     'INaturalist',
-    'LoadImageFeature',
     'LongTailedDataset',
     'MultiLabelFromInstances',
 ]
+
+if has_mmdet():
+    from .fashion_scenes import FashionScenes
+
+    __all__ += ['FashionScenes']

@@ -14,7 +14,7 @@ import numpy as np
 from mmpretrain.registry import DATASETS as MMPRETRAIN_DATASETS
 
 from mmlt.class_stats import ClassStats
-from mmlt.image_labels import collect_labels
+from mmlt.class_stats.labels import collect_labels
 from mmlt.registry import DATASETS
 
 

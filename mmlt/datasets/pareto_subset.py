@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mmlt.image_labels import ImageLabels
+from mmlt.class_stats.labels import ImageLabels
 
 ORDERS = ('frequency', 'random')
 
@@ -109,7 +109,7 @@ def pareto_subset(
 
     Args:
         labels (ImageLabels): Labels of the N images, from
-            :func:`mmlt.image_labels.collect_labels`.
+            :func:`mmlt.class_stats.labels.collect_labels`.
         num_classes (int): C.
         max_count (int): Images of the largest class.
         min_count (int): Images of the smallest class.

@@ -8,7 +8,7 @@ from mmengine.runner import Runner
 from mmpretrain.models import ClsDataPreprocessor
 
 from mmlt.class_stats import collect_class_stats
-from mmlt.image_labels import collect_labels
+from mmlt.class_stats.labels import collect_labels
 from mmlt.registry import DATASETS
 
 # ids with gaps and out of order: 3, 7, 9 become 0, 1, 2

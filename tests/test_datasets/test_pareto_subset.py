@@ -2,12 +2,12 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
+from mmlt.class_stats.labels import ImageLabels
 from mmlt.datasets.pareto_subset import (
     draw_images,
     pareto_counts,
     pareto_subset,
 )
-from mmlt.image_labels import ImageLabels
 
 
 def image_labels(rows):

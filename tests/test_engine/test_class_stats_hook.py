@@ -12,8 +12,8 @@ from mmengine.runner import Runner
 from mmpretrain.registry import MODELS as MMPRETRAIN_MODELS
 from mmpretrain.structures import DataSample
 
-from mmlt.checkpoint import load_tensors
 from mmlt.class_stats import ClassStats
+from mmlt.class_stats.storage import load_tensors
 from mmlt.engine.hooks import class_stats_hook
 
 TRAIN = [6, 3, 1]

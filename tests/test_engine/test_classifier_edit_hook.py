@@ -14,10 +14,10 @@ from mmengine.runner import Runner
 from mmpretrain.registry import MODELS
 from mmpretrain.structures import DataSample
 
-from mmlt.checkpoint import load_tensors
 from mmlt.class_stats import ClassStats
+from mmlt.class_stats.storage import load_tensors
 from mmlt.engine.hooks import ClassifierEditHook
-from mmlt.models.classifier_edits import adjust_logits, tau_normalize
+from mmlt.models.posthoc.edits import adjust_logits, tau_normalize
 
 LABELS = [0, 0, 0, 0, 0, 1, 1, 2]
 LOG_PI = torch.tensor([5.0, 2.0, 1.0]).div(8).log()

@@ -9,7 +9,7 @@ from mmengine.evaluator import Evaluator
 from mmengine.logging import MMLogger
 from pycocotools import mask as mask_utils
 
-from mmlt.evaluation.lvis_eval import (
+from mmlt.evaluation.lvis.protocol import (
     Detections,
     evaluate,
     load_annotations,
@@ -207,7 +207,7 @@ def test_backends_agree(write_json, iou_type, max_dets, per_class):
 def test_summary_is_that_of_lvis_api(write_json):
     import lvis
 
-    from mmlt.evaluation import lvis_eval
+    from mmlt.evaluation.lvis import protocol as lvis_eval
 
     rng = np.random.default_rng(5)
     content = random_annotations(rng)

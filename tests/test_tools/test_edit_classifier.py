@@ -13,9 +13,9 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 from mmpretrain.models.heads import LinearClsHead
 
-from mmlt.checkpoint import load_tensors
 from mmlt.class_stats import ClassStats
-from mmlt.models.classifier_edits import adjust_logits, tau_normalize
+from mmlt.class_stats.storage import load_tensors
+from mmlt.models.posthoc.edits import adjust_logits, tau_normalize
 
 TOOL = (
     Path(__file__).parents[2]

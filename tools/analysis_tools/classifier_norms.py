@@ -20,8 +20,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from mmlt.checkpoint import load_tensors, stats_of_checkpoint
 from mmlt.class_stats import ClassStats
+from mmlt.class_stats.storage import load_tensors
 
 LAST_LAYERS = ('fc_cls.weight', 'head.fc.weight', 'head.fc2.weight')
 
@@ -138,7 +138,7 @@ def main(argv: list[str] | None = None) -> None:
     contents = [load_tensors(path) for path in args.checkpoints]
     stats = ClassStats.from_any(args.class_stats)
     if stats is None:
-        stats = stats_of_checkpoint(contents[0])
+        stats = ClassStats.from_checkpoint(contents[0])
     if stats is None:
         parser.error(
             f'{args.checkpoints[0]} holds no class statistics: give '

@@ -25,7 +25,7 @@ from mmengine.runner import Runner
 from mmlt.analysis.per_class_accuracy import draw_per_class_accuracy
 from mmlt.class_stats import ClassStats
 from mmlt.evaluation.functional import group_means
-from mmlt.evaluation.lvis_eval import (
+from mmlt.evaluation.lvis.protocol import (
     GROUPS,
     Detections,
     average_precision,

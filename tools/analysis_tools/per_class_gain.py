@@ -19,8 +19,8 @@ import numpy as np
 import torch
 
 from mmlt.analysis.per_class_gain import draw_per_class_gain
-from mmlt.checkpoint import load_class_stats, load_tensors
 from mmlt.class_stats import ClassStats, check_thresholds
+from mmlt.class_stats.storage import load_tensors
 from mmlt.engine.launch import build_runner, load_config
 from mmlt.evaluation.functional import group_means
 from mmlt.evaluation.metrics.shot_multi_label_map import (
@@ -129,7 +129,7 @@ def training_stats(given: str | None, checkpoints: list[str]) -> ClassStats:
             'class_stats: logits do not tell the training counts; give '
             '--class-stats'
         )
-    first, *others = map(load_class_stats, files)
+    first, *others = map(ClassStats.from_any, files)
     for stats in others:
         difference = first.difference(stats)
         if difference is not None:

@@ -25,7 +25,8 @@ from rich.console import Console
 from rich.table import Table
 
 from mmlt.analysis.tau_sweep import TauSweep, draw_tau_sweep, sweep_tau
-from mmlt.checkpoint import load_class_stats, load_tensors
+from mmlt.class_stats import ClassStats
+from mmlt.class_stats.storage import load_tensors
 
 HOLD_OUT = (
     "hold out a part of the training data: wrap it in dict(type='KFoldDataset'"
@@ -150,7 +151,7 @@ def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
     taus = taus_of(*args.taus)
     dump = load_logits(args.logits)
-    stats = load_class_stats(args.class_stats)
+    stats = ClassStats.from_any(args.class_stats)
     sweep = sweep_tau(
         dump['logits'],
         dump['labels'],

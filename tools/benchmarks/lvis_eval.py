@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mmlt.evaluation.lvis_eval import (
+from mmlt.evaluation.lvis.protocol import (
     BACKENDS,
     GROUPS,
     Detections,

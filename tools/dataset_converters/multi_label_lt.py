@@ -23,9 +23,9 @@ from torch.utils.data import Subset
 
 from mmlt.analysis.class_frequency import group_ranges
 from mmlt.class_stats import ClassStats, collect_class_stats
+from mmlt.class_stats.labels import collect_labels
 from mmlt.datasets.multi_label_lt import COCOMLT, VOCMLT
 from mmlt.datasets.pareto_subset import ORDERS, pareto_subset
-from mmlt.image_labels import collect_labels
 
 # Largest and smallest class, of COCO-MLT and VOC-MLT.
 COUNTS = {'coco': (1128, 6), 'voc': (775, 4)}

@@ -21,10 +21,10 @@ from mmengine.config import Config, DictAction
 from mmengine.registry import MODELS, init_default_scope
 from torch import nn
 
-from mmlt.checkpoint import load_tensors, stats_of_checkpoint
 from mmlt.class_stats import ClassStats
-from mmlt.models.classifier_edits import LogitAdjustment, TauNorm, describe
-from mmlt.models.find_classifiers import find_classifiers
+from mmlt.class_stats.storage import load_tensors
+from mmlt.models.posthoc.edits import LogitAdjustment, TauNorm, describe
+from mmlt.models.posthoc.find import find_classifiers
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -149,7 +149,7 @@ def edit_checkpoint(
             f'the checkpoint has had {record["type"]} before: {done}; edit '
             'the original, or repeat it with --force'
         )
-    stats = stats or stats_of_checkpoint(checkpoint)
+    stats = stats or ClassStats.from_checkpoint(checkpoint)
     new_state: dict[str, Any] = {}
     classifiers = find_classifiers(model, layers)
     for name, layer, num_classes in classifiers:

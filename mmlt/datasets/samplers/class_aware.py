@@ -31,7 +31,7 @@ class ClassAwareSampler(SharedStreamSampler):
     without a label is never drawn.
 
     Args:
-        dataset (Sized): See :func:`mmlt.image_labels.collect_labels`.
+        dataset (Sized): See :func:`mmlt.class_stats.labels.collect_labels`.
         num_samples_per_class (int): Images for each class drawn.
         reduce (int | None): The authors' length of an epoch,
             ``n_max * C // reduce`` images, all ranks together, where the

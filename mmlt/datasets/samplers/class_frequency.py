@@ -52,7 +52,7 @@ class ClassFrequencySampler(SharedStreamSampler):
 
     Args:
         dataset (Sized): A data set of MMPretrain or MMDetection, or a wrapper
-            of one (see :func:`mmlt.image_labels.collect_labels`).
+            of one (see :func:`mmlt.class_stats.labels.collect_labels`).
         power (float): Exponent of the class frequency, finite.
         seed (int | None): See :class:`SharedStreamSampler`.
         num_samples (int | None): Images an epoch, all ranks together.

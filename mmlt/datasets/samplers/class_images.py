@@ -6,7 +6,7 @@ from collections.abc import Sized
 
 import numpy as np
 
-from mmlt.image_labels import collect_labels
+from mmlt.class_stats.labels import collect_labels
 
 
 class ClassImages:
@@ -16,7 +16,7 @@ class ClassImages:
     many instances of the class it holds.
 
     Args:
-        dataset (Sized): As in :func:`mmlt.image_labels.collect_labels`.
+        dataset (Sized): As in :func:`mmlt.class_stats.labels.collect_labels`.
 
     Attributes:
         counts (np.ndarray): (C,) int64 images of each class, possibly 0. C is

@@ -8,7 +8,7 @@ from collections.abc import Sized
 import numpy as np
 
 from mmlt.class_stats import ClassStats, collect_class_stats
-from mmlt.image_labels import ImageLabels, collect_labels
+from mmlt.class_stats.labels import ImageLabels, collect_labels
 from mmlt.registry import DATA_SAMPLERS
 
 from .shared_stream import SharedStreamSampler
@@ -108,7 +108,7 @@ class RepeatFactorSampler(SharedStreamSampler):
 
     Args:
         dataset (Sized): A data set of MMDetection or MMPretrain, or a wrapper
-            of one (see :func:`mmlt.image_labels.collect_labels`).
+            of one (see :func:`mmlt.class_stats.labels.collect_labels`).
         threshold (float): ``t`` in (0, 1]. Defaults to 1e-3, that of LVIS.
         by (str): Frequency ``f_c`` of a class: share of the images
             (``'image'``), of the instances (``'instance'``), or their

@@ -9,9 +9,8 @@ from mmengine.dist import broadcast_object_list, is_main_process
 from mmengine.hooks import Hook
 from torch import nn
 
-from mmlt.checkpoint import stats_of_checkpoint
 from mmlt.class_stats import ClassStats, collect_class_stats
-from mmlt.models.class_stats_module import HOW_TO_GIVE_STATS
+from mmlt.class_stats.receiver import HOW_TO_GIVE_STATS
 from mmlt.registry import HOOKS
 
 
@@ -76,7 +75,7 @@ class ClassStatsHook(Hook):
 
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
         """Keep the checkpoint's statistics for testing and comparison."""
-        self.loaded = stats_of_checkpoint(checkpoint)
+        self.loaded = ClassStats.from_checkpoint(checkpoint)
         self.stats = self.given or self.loaded
 
     def _warn_if_changed(self, runner, stats: ClassStats) -> None:

@@ -9,8 +9,8 @@ from mmengine.hooks import Hook
 from torch import Tensor, nn
 
 from mmlt.class_stats import ClassStats
-from mmlt.models.classifier_edits import describe
-from mmlt.models.find_classifiers import find_classifiers
+from mmlt.models.posthoc.edits import describe
+from mmlt.models.posthoc.find import find_classifiers
 from mmlt.registry import HOOKS, TASK_UTILS
 
 
@@ -25,12 +25,12 @@ class ClassifierEditHook(Hook):
 
     Args:
         edits (Sequence[dict]): ``mmlt.LogitAdjustment`` or ``mmlt.TauNorm``
-            of :mod:`mmlt.models.classifier_edits`, applied in this order.
+            of :mod:`mmlt.models.posthoc.edits`, applied in this order.
         class_stats (ClassStats | dict | list | str | None): See
             :meth:`mmlt.class_stats.ClassStats.from_any`. Defaults to None:
             those of ``ClassStatsHook``, or in testing of the checkpoint.
         layers (Sequence[str] | None): Names of the layers, for models in
-            which :func:`mmlt.models.find_classifiers.find_classifiers` does
+            which :func:`mmlt.models.posthoc.find.find_classifiers` does
             not find them. Defaults to None.
 
     Raises:

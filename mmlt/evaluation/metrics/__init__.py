@@ -1,6 +1,12 @@
+from mmlt.compat import has_mmdet
+
 from .dump_logits import DumpLogits
-from .lvis import LVISMetric
 from .shot_accuracy import ShotAccuracy
 from .shot_multi_label_map import ShotMultiLabelMAP
 
-__all__ = ['DumpLogits', 'LVISMetric', 'ShotAccuracy', 'ShotMultiLabelMAP']
+__all__ = ['DumpLogits', 'ShotAccuracy', 'ShotMultiLabelMAP']
+
+if has_mmdet():
+    from .lvis import LVISMetric
+
+    __all__ += ['LVISMetric']

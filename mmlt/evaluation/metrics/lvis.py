@@ -16,7 +16,7 @@ from rich.box import ASCII
 from rich.console import Console
 from rich.table import Table
 
-from mmlt.evaluation.lvis_eval import (
+from mmlt.evaluation.lvis.protocol import (
     Curves,
     Detections,
     average_precision,

@@ -17,8 +17,8 @@ from rich.table import Table
 from torch import Tensor
 
 from mmlt.class_stats import ClassStats, check_by, check_thresholds
+from mmlt.class_stats.receiver import HOW_TO_GIVE_STATS
 from mmlt.evaluation.functional import group_means, per_class_recall
-from mmlt.models.class_stats_module import HOW_TO_GIVE_STATS
 from mmlt.registry import METRICS
 
 

@@ -13,8 +13,8 @@ import numpy as np
 from mmengine.logging import print_log
 from torch import Tensor
 
+from mmlt.class_stats.receiver import HOW_TO_GIVE_STATS
 from mmlt.evaluation.functional import group_means
-from mmlt.models.class_stats_module import HOW_TO_GIVE_STATS
 from mmlt.registry import METRICS
 
 from .shot_accuracy import ShotAccuracy

@@ -1,3 +1,5 @@
+from mmlt.compat import has_mmdet
+
 from .bags_loss import BAGSLoss
 from .box_focal_loss import BoxFocalLoss
 from .class_balanced_focal_loss import ClassBalancedFocalLoss
@@ -20,7 +22,6 @@ from .pairwise_margin_loss import (
     pairwise_margin_loss,
 )
 from .reweighted_bce_loss import ReweightedBCELoss
-from .seesaw_loss import SeesawLoss
 
 __all__ = [
     'BAGSLoss',
@@ -34,7 +35,6 @@ __all__ = [
     'MultiLabelLoss',
     'PairwiseMarginLoss',
     'ReweightedBCELoss',
-    'SeesawLoss',
     'bags_loss',
     'distribution_balanced_loss',
     'focal_log_likelihood',
@@ -44,3 +44,8 @@ __all__ = [
     'pairwise_margin_loss',
     'rebalanced_weight',
 ]
+
+if has_mmdet():
+    from .seesaw_loss import SeesawLoss
+
+    __all__ += ['SeesawLoss']

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from mmlt.class_stats import ClassStats, check_by, check_thresholds
-from mmlt.models.class_stats_module import ClassStatsModule
+from mmlt.class_stats.receiver import ClassStatsModule
 from mmlt.registry import MODELS
 
 from .box_scores import check_labels, check_num_classes, percentage

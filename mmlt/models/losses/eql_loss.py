@@ -10,7 +10,7 @@ from mmpretrain.models.losses.utils import weight_reduce_loss
 from torch import Tensor
 
 from mmlt.class_stats import ClassStats
-from mmlt.models.class_stats_module import ClassStatsModule
+from mmlt.class_stats.receiver import ClassStatsModule
 from mmlt.registry import MODELS
 
 from .box_scores import SigmoidBoxLoss, check_labels

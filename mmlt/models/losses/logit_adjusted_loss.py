@@ -12,7 +12,7 @@ from mmpretrain.models.losses.utils import weight_reduce_loss
 from torch import Tensor
 
 from mmlt.class_stats import ClassStats
-from mmlt.models.class_stats_module import ClassStatsModule
+from mmlt.class_stats.receiver import ClassStatsModule
 from mmlt.registry import MODELS
 
 from .first_order import first_order
@@ -180,7 +180,7 @@ class LogitAdjustedLoss(ClassStatsModule):
 
     `Long-tail learning via logit adjustment
     <https://arxiv.org/abs/2007.07314>`_, Eq. 10. Use either this loss or
-    post-hoc adjustment (:mod:`mmlt.models.classifier_edits`), never both.
+    post-hoc adjustment (:mod:`mmlt.models.posthoc.edits`), never both.
 
     In a detection head (C + 1 columns) the background column is not touched.
 

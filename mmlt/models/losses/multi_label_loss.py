@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from mmlt.class_stats import ClassStats
-from mmlt.models.class_stats_module import ClassStatsModule
+from mmlt.class_stats.receiver import ClassStatsModule
 
 from .logit_adjusted_loss import check_reduction
 
@@ -22,7 +22,7 @@ class MultiLabelLoss(ClassStatsModule):
 
     A subclass implements :meth:`element_loss`, or :meth:`weighted_loss` if
     it knows a faster way to the sum, and takes ``class_stats`` as
-    :class:`~mmlt.models.class_stats_module.ClassStatsModule` says. For
+    :class:`~mmlt.class_stats.receiver.ClassStatsModule` says. For
     multi-label data these need the number of images, as in
     ``dict(image_count=[...], num_images=N)``: a bare list of counts is taken
     for single-label data.

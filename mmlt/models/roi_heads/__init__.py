@@ -1,3 +1,8 @@
-from .bags_bbox_head import BAGSBBoxHead
+from mmlt.compat import has_mmdet
 
-__all__ = ['BAGSBBoxHead']
+__all__ = []
+
+if has_mmdet():
+    from .bags_bbox_head import BAGSBBoxHead
+
+    __all__ += ['BAGSBBoxHead']

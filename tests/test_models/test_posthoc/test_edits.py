@@ -5,15 +5,15 @@ import torch
 from torch import nn
 
 from mmlt.class_stats import ClassStats
-from mmlt.models.classifier_edits import (
+from mmlt.models.losses.logit_adjusted_loss import LogitAdjustedLoss
+from mmlt.models.losses.pairwise_margin_loss import PairwiseMarginLoss
+from mmlt.models.posthoc.edits import (
     LogitAdjustment,
     TauNorm,
     adjust_logits,
     describe,
     tau_normalize,
 )
-from mmlt.models.losses.logit_adjusted_loss import LogitAdjustedLoss
-from mmlt.models.losses.pairwise_margin_loss import PairwiseMarginLoss
 from mmlt.registry import TASK_UTILS
 
 COUNT = [50, 8, 1]

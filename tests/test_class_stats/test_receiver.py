@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from mmlt.class_stats import ClassStats
-from mmlt.models.class_stats_module import ClassStatsModule
+from mmlt.class_stats.receiver import ClassStatsModule
 
 STATS = ClassStats([6, 3, 1], [9, 3, 2], 7)
 OTHER = ClassStats([5, 2], num_images=9)

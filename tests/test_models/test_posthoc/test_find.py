@@ -6,8 +6,8 @@ from mmengine.registry import MODELS, DefaultScope
 from torch import nn
 
 from mmlt.class_stats import ClassStats
-from mmlt.models.classifier_edits import LogitAdjustment, TauNorm
-from mmlt.models.find_classifiers import find_classifiers
+from mmlt.models.posthoc.edits import LogitAdjustment, TauNorm
+from mmlt.models.posthoc.find import find_classifiers
 
 STATS = ClassStats.single_label([50, 8, 1])
 

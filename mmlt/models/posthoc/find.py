@@ -9,7 +9,7 @@ from mmcv.cnn import Conv2d, Linear
 from mmengine.model import BaseTTAModel, is_model_wrapper
 from torch import nn
 
-from mmlt.models.classifier_edits import check_layer
+from .edits import check_layer
 
 # Where the heads of MMDetection and MMPretrain keep their last layers; two
 # layers where the head averages the logits of two tokens.

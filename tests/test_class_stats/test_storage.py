@@ -2,12 +2,8 @@ import pytest
 import torch
 from mmengine.logging import HistoryBuffer
 
-from mmlt.checkpoint import (
-    load_class_stats,
-    load_tensors,
-    stats_of_checkpoint,
-)
 from mmlt.class_stats import ClassStats
+from mmlt.class_stats.storage import load_tensors
 
 
 def test_what_mmengine_saves_is_read(tmp_path):
@@ -46,8 +42,8 @@ def test_other_contents(tmp_path):
         load_tensors(tmp_path / 'a.pth')
 
 
-def test_stats_of_checkpoint():
-    assert stats_of_checkpoint({}) is None
+def test_from_checkpoint():
+    assert ClassStats.from_checkpoint({}) is None
     empty = torch.zeros(0, dtype=torch.long)
     buffers = {
         'head.loss.image_count': torch.tensor([3, 1]),
@@ -55,23 +51,23 @@ def test_stats_of_checkpoint():
         'head.loss.num_images': torch.tensor(3),
     }
     stats = ClassStats([3, 1], [4, 1], 3)
-    assert stats_of_checkpoint(dict(state_dict=buffers)) == stats
+    assert ClassStats.from_checkpoint(dict(state_dict=buffers)) == stats
     buffers['head.loss.instance_count'] = empty
-    found = stats_of_checkpoint(dict(state_dict=buffers))
+    found = ClassStats.from_checkpoint(dict(state_dict=buffers))
     assert found == ClassStats([3, 1], None, 3)
     buffers['head.loss.image_count'] = empty
-    assert stats_of_checkpoint(dict(state_dict=buffers)) is None
+    assert ClassStats.from_checkpoint(dict(state_dict=buffers)) is None
     meta = dict(class_stats=stats.to_dict())
-    assert stats_of_checkpoint(dict(meta=meta, state_dict={})) == stats
+    assert ClassStats.from_checkpoint(dict(meta=meta, state_dict={})) == stats
 
 
 def test_class_stats_of_a_file(tmp_path):
     stats = ClassStats([3, 1], num_images=3)
     stats.to_json(tmp_path / 'stats.json')
-    assert load_class_stats(tmp_path / 'stats.json') == stats
+    assert ClassStats.from_any(tmp_path / 'stats.json') == stats
     path = tmp_path / 'epoch_1.pth'
     torch.save(dict(meta=dict(class_stats=stats.to_dict())), path)
-    assert load_class_stats(path) == stats
+    assert ClassStats.from_any(path) == stats
     torch.save(dict(meta={}), path)
     with pytest.raises(ValueError, match=r'class_stats.*holds none.*JSON'):
-        load_class_stats(path)
+        ClassStats.from_any(path)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
-SETUP = ROOT / 'tools' / 'setup_env'
+ROOT = Path(__file__).parents[2]
+SETUP = ROOT / 'scripts' / 'setup_env'
 
 
 @pytest.fixture(scope='module')

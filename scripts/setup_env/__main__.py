@@ -6,7 +6,7 @@ is. Needs the standard library only, of any Python 3.
 
 Example::
 
-    python3 tools/setup_env --stack openmmlab --venv .venv
+    python3 scripts/setup_env --stack openmmlab --venv .venv
 """
 
 import argparse

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from mmlt.class_stats import ClassStats
-from mmlt.models.class_stats_module import HOW_TO_GIVE_STATS
+from mmlt.class_stats.receiver import HOW_TO_GIVE_STATS
 from mmlt.models.losses.logit_adjusted_loss import (
     LogitAdjustedLoss,
     log_prior,

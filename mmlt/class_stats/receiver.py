@@ -1,4 +1,15 @@
-"""Base of the modules that need class statistics."""
+"""Who receives class statistics, and which ones win.
+
+The rule, for modules, metrics and hooks alike:
+
+1. what the config gives (``class_stats=...``) always wins;
+2. else, in training, the counts of the present training set, also over those
+   of a loaded checkpoint;
+3. else, in testing, those of the checkpoint.
+
+:class:`ClassStatsReceiver` keeps the first; ``ClassStatsHook`` calls
+``set_class_stats`` with the second or the third.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +18,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from mmlt.class_stats import ClassStats
+from .stats import ClassStats
 
 HOW_TO_GIVE_STATS = (
     "give it a list of counts or a JSON file (class_stats='stats.json', "
@@ -17,25 +28,16 @@ HOW_TO_GIVE_STATS = (
 )
 
 
-class ClassStatsModule(nn.Module):
-    """A module that keeps the class statistics in its buffers.
-
-    A checkpoint carries them, so that it tests and resumes without the
-    training annotations. What the config gives (``class_stats``) wins over
-    the hook and over a checkpoint.
+class ClassStatsReceiver:
+    """Mixin of whatever needs class statistics.
 
     Subclasses end their ``__init__`` with ``init_class_stats(class_stats)``,
-    derive what they need in :meth:`on_class_stats`, as non-persistent
-    buffers, and call :meth:`check_class_stats` in ``forward``.
+    derive what they need in :meth:`on_class_stats`, and call
+    :meth:`check_class_stats` before they use it.
     """
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.class_stats_given = False
-        empty = torch.zeros(0, dtype=torch.long)
-        self.register_buffer('image_count', empty)
-        self.register_buffer('instance_count', empty.clone())
-        self.register_buffer('num_images', torch.zeros((), dtype=torch.long))
+    class_stats: ClassStats | None = None
+    class_stats_given = False
 
     def init_class_stats(self, class_stats: Any) -> None:
         """Take the statistics of the config, if it gives any.
@@ -47,51 +49,78 @@ class ClassStatsModule(nn.Module):
         stats = ClassStats.from_any(class_stats)
         self.class_stats_given = stats is not None
         if stats is not None:
-            self._store(stats)
+            self._take(stats)
+
+    def set_class_stats(self, stats: ClassStats) -> None:
+        """Take ``stats``, unless the config has given others.
+
+        Raises:
+            ValueError: If they are of no use here.
+        """
+        if not self.class_stats_given:
+            self._take(stats)
+
+    def on_class_stats(self, stats: ClassStats) -> None:
+        """Derive what is needed from new statistics; raise if unusable."""
+
+    def check_class_stats(self) -> None:
+        """Raise if there are no statistics yet.
+
+        Raises:
+            ValueError: Says the ways to give them.
+        """
+        if self.class_stats is None:
+            raise ValueError(
+                f'{type(self).__name__} has no class statistics: '
+                f'{HOW_TO_GIVE_STATS}'
+            )
+
+    def _take(self, stats: ClassStats) -> None:
+        # Derive first: statistics that it refuses are not kept.
+        self.on_class_stats(stats)
+        self._keep(stats)
+
+    def _keep(self, stats: ClassStats) -> None:
+        self.class_stats = stats
+
+
+class ClassStatsModule(ClassStatsReceiver, nn.Module):
+    """A module that keeps the class statistics in its buffers.
+
+    A checkpoint carries them, so that it tests and resumes without the
+    training annotations. What a subclass derives are non-persistent buffers.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        empty = torch.zeros(0, dtype=torch.long)
+        self.register_buffer('image_count', empty)
+        self.register_buffer('instance_count', empty.clone())
+        self.register_buffer('num_images', torch.zeros((), dtype=torch.long))
 
     @property
     def class_stats(self) -> ClassStats | None:
         """The statistics in the buffers; None before there are any."""
         if not self.image_count.numel():
             return None
-        instance_count = self.instance_count.tolist()
         return ClassStats(
             self.image_count.tolist(),
-            instance_count or None,
+            self.instance_count.tolist() or None,
             int(self.num_images),
         )
 
-    def set_class_stats(self, stats: ClassStats) -> None:
-        """Take ``stats``, unless the config has given others."""
-        if not self.class_stats_given:
-            self._store(stats)
-
-    def on_class_stats(self, stats: ClassStats) -> None:
-        """Derive buffers from new statistics; raise if unusable."""
-
     def check_class_stats(self) -> None:
-        """Raise if there are no statistics yet.
-
-        Raises:
-            ValueError: Says the three ways to give them.
-        """
+        """See the base; without making the statistics from the buffers."""
         if not self.image_count.numel():
-            raise ValueError(
-                f'{type(self).__name__} has no class statistics: '
-                f'{HOW_TO_GIVE_STATS}'
-            )
+            super().check_class_stats()
 
-    def _store(self, stats: ClassStats) -> None:
-        # Derive first: statistics that it refuses are not kept.
-        self.on_class_stats(stats)
-        instance_count = stats.instance_count
-        if instance_count is None:
-            instance_count = ()
+    def _keep(self, stats: ClassStats) -> None:
+        instances = stats.instance_count
         self.image_count = self.image_count.new_tensor(
             stats.image_count.tolist()
         )
         self.instance_count = self.instance_count.new_tensor(
-            list(instance_count)
+            [] if instances is None else instances.tolist()
         )
         self.num_images.fill_(stats.num_images)
 

@@ -18,7 +18,7 @@ from numpy.testing import assert_array_equal
 from torch.utils.data import Subset
 
 from mmlt.class_stats import collect_class_stats
-from mmlt.image_labels import ImageLabels, collect_labels
+from mmlt.class_stats.labels import ImageLabels, collect_labels
 
 
 @DATASETS.register_module(force=True)

@@ -7,9 +7,10 @@ L labels (L = N for single-label data).
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from mmengine.dataset import (
@@ -111,13 +112,29 @@ def collect_labels(dataset: Any, repeat: bool = True) -> ImageLabels:
     return _read_labels(dataset)
 
 
+# Samplers, wrappers and the hook that counts all ask for the labels of the
+# same data set, and reading those of a large one takes seconds.
+_READ: WeakKeyDictionary[Any, ImageLabels] = WeakKeyDictionary()
+
+
 def _read_labels(dataset: Any) -> ImageLabels:
+    """The labels of a data set without wrappers, read once."""
     if not hasattr(dataset, 'get_data_info'):
         raise TypeError(
             f'dataset: {type(dataset).__name__} has no `get_data_info`, so '
             'its labels cannot be read; use a data set of mmpretrain or '
             'mmdet, or a subclass of mmengine.dataset.BaseDataset'
         )
+    if not isinstance(dataset, Hashable):
+        return _read_annotations(dataset)
+    known = _READ.get(dataset)
+    # Taking a part of the data set, in place, changes its length.
+    if known is None or len(known) != len(dataset):
+        _READ[dataset] = known = _read_annotations(dataset)
+    return known
+
+
+def _read_annotations(dataset: Any) -> ImageLabels:
     labels: list[int] = []
     lengths = np.empty(len(dataset), dtype=np.int64)
     for index, info in enumerate(_annotations(dataset)):
@@ -133,6 +150,7 @@ def _read_labels(dataset: Any) -> ImageLabels:
             f'dataset: image {image} of {type(dataset).__name__} has the '
             f'label {values.min()}; labels must be >= 0'
         )
+    values.flags.writeable = False
     return ImageLabels(values, _offsets(lengths))
 
 

@@ -1,4 +1,4 @@
-"""How often each class occurs in the training set.
+"""The value that says how often each class occurs in the training set.
 
 :class:`ClassStats` is the one source of class frequencies in mmlt: losses,
 samplers, metrics and tools all take it. C classes, N images.
@@ -6,7 +6,7 @@ samplers, metrics and tools all take it. C classes, N images.
 
 from __future__ import annotations
 
-import json
+import math
 import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,9 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from .image_labels import collect_labels
-
-SHIPPED_STATS = Path(__file__).parent / 'data' / 'class_stats'
+from . import storage
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,6 +135,75 @@ class ClassStats:
         count = self.count(by) + float(smoothing)
         return count / count.sum()
 
+    def positive_count(
+        self, by: str = 'image', zero_count: str = 'one'
+    ) -> np.ndarray:
+        """(C,) int64 counts that can be divided by.
+
+        Args:
+            by (str): ``'image'`` or ``'instance'`` counts.
+            zero_count (str): What to do with a class that the training set
+                lacks: ``'one'`` (count it as one: it is as rare as a class
+                can be) or ``'error'``.
+
+        Raises:
+            ValueError: For a zero count, under ``'error'``, and for an
+                unknown policy.
+        """
+        count = self.count(by)
+        if zero_count not in ('error', 'one'):
+            raise ValueError(
+                f"zero_count must be 'error' or 'one', got {zero_count!r}"
+            )
+        empty = np.flatnonzero(count == 0)
+        if empty.size and zero_count == 'error':
+            names = [
+                self.classes[k] if self.classes else int(k) for k in empty[:5]
+            ]
+            raise ValueError(
+                f'class_stats: {empty.size} classes have no training {by} '
+                f'(first: {names}), so their log prior is infinite; '
+                "zero_count='one' counts each of them as one, or remove them"
+            )
+        return np.maximum(count, 1)
+
+    def log_prior(
+        self,
+        by: str = 'image',
+        zero_count: str = 'error',
+        background: str | float = 'mean',
+    ) -> np.ndarray:
+        """Log class prior, relative to that of the background.
+
+        ``log pi_k - log pi_bg``. Over the classes alone the constant
+        ``log pi_bg`` has no effect on a softmax. Beside a background column,
+        which never changes, it decides how the foreground as a whole moves.
+
+        Args:
+            by (str): ``'image'`` or ``'instance'`` counts.
+            zero_count (str): ``'error'`` or ``'one'``, see
+                :meth:`positive_count`.
+            background (str | float): The prior ``pi_bg``: ``'mean'`` (1/C,
+                so that balanced classes change nothing), ``'sum'`` (1, the
+                formula as it is for classification), or a positive number.
+
+        Returns:
+            np.ndarray: (C,) float64.
+
+        Raises:
+            ValueError: For a zero count, under ``'error'``, and for an
+                unknown policy.
+        """
+        count = self.positive_count(by, zero_count)
+        priors = {'mean': 1 / len(count), 'sum': 1.0}
+        prior = priors.get(background, background)
+        if isinstance(prior, str) or not (math.isfinite(prior) and prior > 0):
+            raise ValueError(
+                "background must be 'mean', 'sum' or a positive prior, got "
+                f'{background!r}'
+            )
+        return np.log(count / count.sum()) - np.log(prior)
+
     def groups(
         self, thresholds: Sequence[int], by: str = 'image'
     ) -> np.ndarray:
@@ -194,10 +261,8 @@ class ClassStats:
         }
 
     def to_json(self, path: str | Path) -> None:
-        """Write :meth:`to_dict` to ``path``."""
-        path = Path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(self.to_dict()) + '\n', encoding='utf-8')
+        """Write :meth:`to_dict` to ``path``, all of it or nothing."""
+        storage.write_json(path, self.to_dict())
 
     @classmethod
     def from_json(cls, path: str | Path) -> ClassStats:
@@ -211,22 +276,7 @@ class ClassStats:
             FileNotFoundError: If there is no such file or name.
             ValueError: If the file is no JSON or lacks what is needed.
         """
-        shipped = SHIPPED_STATS / f'{path}.json'
-        file = shipped if shipped.is_file() else Path(path)
-        if not file.is_file():
-            names = sorted(item.stem for item in SHIPPED_STATS.glob('*.json'))
-            raise FileNotFoundError(
-                f'class_stats: no file {str(path)!r}, nor are there shipped '
-                f'statistics of that name (there are: {names}); write one '
-                'with tools/analysis_tools/class_stats.py'
-            )
-        try:
-            content = json.loads(file.read_text(encoding='utf-8'))
-        except ValueError as error:
-            raise ValueError(
-                f'class_stats: {str(path)!r} is no valid JSON ({error}); '
-                'write it again with tools/analysis_tools/class_stats.py'
-            ) from error
+        content = storage.read_json(path)
         try:
             return cls.from_dict(content)
         except (TypeError, ValueError) as error:
@@ -234,6 +284,17 @@ class ClassStats:
                 f'class_stats: {str(path)!r} does not hold class statistics: '
                 f'{error}'
             ) from error
+
+    @classmethod
+    def from_checkpoint(cls, checkpoint: dict) -> ClassStats | None:
+        """The statistics that a checkpoint carries; None if it has none.
+
+        Args:
+            checkpoint (dict): What a run with ``ClassStatsHook`` saved, or
+                one with a loss that keeps them in its buffers.
+        """
+        content = storage.find_in_checkpoint(checkpoint)
+        return None if content is None else cls.from_dict(content)
 
     @classmethod
     def from_dict(cls, content: dict) -> ClassStats:
@@ -266,18 +327,30 @@ class ClassStats:
 
         Args:
             value: None (stays None), a :class:`ClassStats`, a dict as in
-                :meth:`from_dict`, a sequence of counts (single-label), or a
-                path or name as in :meth:`from_json`.
+                :meth:`from_dict`, a sequence of counts (single-label), a
+                path or name as in :meth:`from_json`, or the path of a
+                checkpoint (``.pth``).
 
         Raises:
             TypeError: For anything else.
+            FileNotFoundError: If there is no such file or name.
+            ValueError: If it does not hold class statistics.
         """
         if value is None or isinstance(value, ClassStats):
             return value
         if isinstance(value, dict):
             return cls.from_dict(value)
         if isinstance(value, (str, Path)):
-            return cls.from_json(value)
+            if Path(value).suffix != '.pth':
+                return cls.from_json(value)
+            checkpoint = storage.load_tensors(value, 'class_stats')
+            stats = cls.from_checkpoint(checkpoint)
+            if stats is None:
+                raise ValueError(
+                    f'class_stats: {str(value)!r} holds none; give the JSON '
+                    'that tools/analysis_tools/class_stats.py writes'
+                )
+            return stats
         if isinstance(value, (Sequence, np.ndarray)):
             return cls.single_label(value)
         raise TypeError(
@@ -319,39 +392,6 @@ class ClassStats:
         return hash((self.image_count.tobytes(), self.num_images))
 
 
-def collect_class_stats(dataset: Any) -> ClassStats:
-    """Count the classes of a training set, without loading images.
-
-    Repeat, ClassBalanced and MultiImageMix wrappers change how often an
-    image is seen, not what there is: below them each image counts once.
-    Concat, Subset, KFold and ``LongTailedDataset`` change what there is.
-
-    Args:
-        dataset: As in :func:`mmlt.image_labels.collect_labels`. The number
-            of classes is that of ``metainfo['classes']``; without it, the
-            largest label + 1.
-
-    Raises:
-        ValueError: If a label lies beyond the classes of the data set.
-    """
-    labels = collect_labels(dataset, repeat=False)
-    classes = _class_names(dataset)
-    largest = int(labels.labels.max(initial=-1))
-    num_classes = len(classes) if classes else largest + 1
-    if largest >= num_classes:
-        raise ValueError(
-            f'dataset has the label {largest} but only {num_classes} '
-            'classes; correct metainfo=dict(classes=...) or the annotations'
-        )
-    _, present = labels.unique()
-    return ClassStats(
-        np.bincount(present, minlength=num_classes),
-        np.bincount(labels.labels, minlength=num_classes),
-        len(labels),
-        classes,
-    )
-
-
 def check_by(by: str) -> None:
     """Raise unless ``by`` is ``'image'`` or ``'instance'``."""
     if by not in ('image', 'instance'):
@@ -370,18 +410,6 @@ def check_thresholds(thresholds: Sequence[int]) -> None:
             'thresholds must be positive and rise strictly, such as '
             f'(20, 101), got {thresholds}'
         )
-
-
-def _class_names(dataset: Any) -> Sequence[str] | None:
-    while not hasattr(dataset, 'metainfo'):
-        # PyTorch's own wrappers do not pass it on.
-        if hasattr(dataset, 'datasets'):
-            dataset = dataset.datasets[0]
-        elif hasattr(dataset, 'dataset'):
-            dataset = dataset.dataset
-        else:
-            return None
-    return dataset.metainfo.get('classes')
 
 
 def _as_counts(name: str, value: Any) -> np.ndarray:

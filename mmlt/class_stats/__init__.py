@@ -1,0 +1,9 @@
+from .collect import collect_class_stats
+from .stats import ClassStats, check_by, check_thresholds
+
+__all__ = [
+    'ClassStats',
+    'check_by',
+    'check_thresholds',
+    'collect_class_stats',
+]

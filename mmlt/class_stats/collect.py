@@ -1,0 +1,57 @@
+"""From a data set to its class statistics. C classes, N images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .labels import collect_labels
+from .stats import ClassStats
+
+
+def collect_class_stats(dataset: Any) -> ClassStats:
+    """Count the classes of a training set, without loading images.
+
+    Repeat, ClassBalanced and MultiImageMix wrappers change how often an
+    image is seen, not what there is: below them each image counts once.
+    Concat, Subset, KFold and ``LongTailedDataset`` change what there is.
+
+    Args:
+        dataset: As in
+            :func:`mmlt.class_stats.labels.collect_labels`. The number
+            of classes is that of ``metainfo['classes']``; without it, the
+            largest label + 1.
+
+    Raises:
+        ValueError: If a label lies beyond the classes of the data set.
+    """
+    labels = collect_labels(dataset, repeat=False)
+    classes = _class_names(dataset)
+    largest = int(labels.labels.max(initial=-1))
+    num_classes = len(classes) if classes else largest + 1
+    if largest >= num_classes:
+        raise ValueError(
+            f'dataset has the label {largest} but only {num_classes} '
+            'classes; correct metainfo=dict(classes=...) or the annotations'
+        )
+    _, present = labels.unique()
+    return ClassStats(
+        np.bincount(present, minlength=num_classes),
+        np.bincount(labels.labels, minlength=num_classes),
+        len(labels),
+        classes,
+    )
+
+
+def _class_names(dataset: Any) -> Sequence[str] | None:
+    while not hasattr(dataset, 'metainfo'):
+        # PyTorch's own wrappers do not pass it on.
+        if hasattr(dataset, 'datasets'):
+            dataset = dataset.datasets[0]
+        elif hasattr(dataset, 'dataset'):
+            dataset = dataset.dataset
+        else:
+            return None
+    return dataset.metainfo.get('classes')

@@ -1,0 +1,3 @@
+from .load_image_feature import LoadImageFeature
+
+__all__ = ['LoadImageFeature']
