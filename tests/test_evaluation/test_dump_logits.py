@@ -6,10 +6,8 @@ from mmengine.registry import METRICS
 from mmpretrain.structures import DataSample
 from torch.testing import assert_close
 
+from mmlt.evaluation.functional import class_average_precision
 from mmlt.evaluation.metrics import DumpLogits
-from mmlt.evaluation.metrics.shot_multi_label_map import (
-    class_average_precision,
-)
 
 NUM_SAMPLES, NUM_CLASSES = 7, 4
 LOGITS = 3 * torch.randn(

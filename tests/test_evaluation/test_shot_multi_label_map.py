@@ -12,10 +12,6 @@ from sklearn.metrics import average_precision_score, f1_score
 
 from mmlt.class_stats import ClassStats
 from mmlt.evaluation.metrics import ShotMultiLabelMAP
-from mmlt.evaluation.metrics.shot_multi_label_map import (
-    average_precision,
-    class_average_precision,
-)
 
 STATS = ClassStats([500, 101, 100, 20, 19, 1], None, 600)
 
@@ -72,27 +68,6 @@ def test_equals_scikit_learn(levels):
     assert result == pytest.approx(
         {f'multi-label/{name}': value for name, value in expected.items()}
     )
-
-
-def test_average_precision_by_hand():
-    # Hits at ranks 1 and 3: (1 / 1 + 2 / 3) / 2.
-    score = np.array([0.2, 0.9, 0.5, 0.7])
-    value = average_precision(score, np.array([0, 1, 1, 0]))
-    assert value == pytest.approx(5 / 6)
-    # One step: as many hits as samples of equal score allow.
-    assert average_precision(np.ones(4), np.array([0, 1, 0, 0])) == 0.25
-    assert np.isnan(average_precision(score, np.zeros(4)))
-    assert np.isnan(average_precision(np.zeros(0), np.zeros(0)))
-
-
-def test_average_precision_of_each_class():
-    score, target = make_data()
-    target[:, 1] = 0
-    target[:50, 2] = -1
-    ap = class_average_precision(score, target)
-    expected = 100 * average_precision_score(target[50:, 2], score[50:, 2])
-    assert ap[2] == pytest.approx(expected)
-    assert np.isnan(ap).tolist() == [False, True, False, False, False, False]
 
 
 def test_unknown_labels_count_nowhere():

@@ -18,18 +18,14 @@ import tempfile
 import time
 from pathlib import Path
 
+import lvis_api
 import numpy as np
 
-from mmlt.evaluation.lvis.protocol import (
-    BACKENDS,
-    GROUPS,
-    Detections,
-    evaluate,
-    load_annotations,
-    summarize,
-)
+from mmlt.evaluation import lvis as mmlt_lvis
+from mmlt.evaluation.lvis import GROUPS, Detections, summarize
 
 SIDE = 640
+BACKENDS = {'hotcoco': mmlt_lvis, 'lvis': lvis_api}
 
 
 def random_boxes(number: int, rng: np.random.Generator) -> np.ndarray:
@@ -112,9 +108,11 @@ def measure(folder: Path, backend: str) -> dict:
     detections = Detections(*(arrays[name] for name in arrays.files))
     idle = memory('VmRSS')
     start = time.perf_counter()
-    annotations = load_annotations(folder / 'annotations.json', backend)
+    annotations = BACKENDS[backend].load_annotations(
+        folder / 'annotations.json'
+    )
     loaded = time.perf_counter()
-    curves = evaluate(annotations, detections, backend=backend)
+    curves = BACKENDS[backend].evaluate(annotations, detections)
     done = time.perf_counter()
     cats = annotations.cats
     frequency = np.array([cats[i]['frequency'] for i in sorted(cats)])

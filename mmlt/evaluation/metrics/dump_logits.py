@@ -12,7 +12,7 @@ from torch import Tensor
 
 from mmlt.registry import METRICS
 
-from .shot_multi_label_map import label_vector
+from .samples import label_vector
 
 # Scores sum to 1, within what half precision leaves of it.
 SUM_TOLERANCE = 0.02

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import logging
 import time
 from collections.abc import Sequence
@@ -12,18 +11,16 @@ import numpy as np
 from mmdet.evaluation import CocoMetric
 from mmengine.fileio import get_local_path
 from mmengine.logging import print_log
-from rich.box import ASCII
-from rich.console import Console
-from rich.table import Table
 
-from mmlt.evaluation.lvis.protocol import (
+from mmlt.evaluation.lvis import (
     Curves,
     Detections,
-    average_precision,
     evaluate,
     load_annotations,
+    mean_precision,
     summarize,
 )
+from mmlt.evaluation.tables import class_table
 from mmlt.registry import METRICS
 
 
@@ -60,8 +57,6 @@ class LVISMetric(CocoMetric):
             of all categories. None: all.
         max_dets_per_class (int | None): Detections that count of a category
             over all images. None: all.
-        backend (str): ``'hotcoco'``, or ``'lvis'`` for lvis-api, which gives
-            the same numbers slowly.
         format_only (bool): Only write the predictions.
         outfile_prefix (str | None): Write the predictions to
             ``{outfile_prefix}.bbox.json`` and ``.segm.json``.
@@ -91,7 +86,6 @@ class LVISMetric(CocoMetric):
         classwise: bool = False,
         max_dets: int | None = 300,
         max_dets_per_class: int | None = None,
-        backend: str = 'hotcoco',
         format_only: bool = False,
         outfile_prefix: str | None = None,
         backend_args: dict | None = None,
@@ -129,10 +123,9 @@ class LVISMetric(CocoMetric):
         )
         self.max_dets = max_dets
         self.max_dets_per_class = max_dets_per_class
-        self.backend = backend
         self.ann_file = ann_file
         with get_local_path(ann_file, backend_args=backend_args) as path:
-            self._coco_api = load_annotations(path, backend)
+            self._coco_api = load_annotations(path)
         # Labels are positions in this list, as in mmdet's LVIS data sets.
         self.cat_ids = list(self._coco_api.cats)
         self.img_ids = list(self._coco_api.imgs)
@@ -177,7 +170,7 @@ class LVISMetric(CocoMetric):
             start = time.perf_counter()
             _log(
                 f'LVIS {iou_type}: {len(detections.score)} detections in '
-                f'{len(predictions)} images, {self.backend} ...'
+                f'{len(predictions)} images ...'
             )
             curves = self._evaluate(detections, iou_type)
             _log(f'LVIS {iou_type}: {time.perf_counter() - start:.1f} s')
@@ -241,9 +234,7 @@ class LVISMetric(CocoMetric):
             detections = detections.best_of_each(
                 'category_id', self.max_dets_per_class
             )
-        return evaluate(
-            self._coco_api, detections, iou_type, self.max_dets, self.backend
-        )
+        return evaluate(self._coco_api, detections, iou_type, self.max_dets)
 
     def _named_scores(self, curves: Curves, iou_type: str) -> dict:
         cats = self._coco_api.cats
@@ -260,25 +251,20 @@ class LVISMetric(CocoMetric):
 
     def _log_table(self, curves: Curves, iou_type: str) -> None:
         cats = self._coco_api.cats
-        table = Table(title=f'{iou_type} AP of each class (%)', box=ASCII)
-        for column in ('class', 'group'):
-            table.add_column(column)
-        for column in ('training images', 'AP', 'AP50'):
-            table.add_column(column, justify='right')
-        order = {category: k for k, category in enumerate(sorted(cats))}
-        images = {i: cats[i].get('image_count', 0) for i in cats}
-        for category in sorted(cats, key=images.get, reverse=True):
-            precision = curves.precision[:, :, order[category], 0]
-            values = map(average_precision, (precision, precision[0]))
-            table.add_row(
-                cats[category]['name'],
-                cats[category]['frequency'],
-                str(images[category]),
-                *('-' if np.isnan(x) else f'{100 * x:.2f}' for x in values),
-            )
-        text = io.StringIO()
-        Console(file=text, width=100, markup=False, emoji=False).print(table)
-        _log(f'\n{text.getvalue()}')
+        categories = [cats[i] for i in sorted(cats)]
+        images = [category.get('image_count', 0) for category in categories]
+        precision = np.moveaxis(curves.precision[..., 0], 2, 0)
+        table = class_table(
+            f'{iou_type} AP of each class (%)',
+            [category['name'] for category in categories],
+            [category['frequency'] for category in categories],
+            {'training images': images},
+            {
+                'AP': [100 * mean_precision(p) for p in precision],
+                'AP50': [100 * mean_precision(p[0]) for p in precision],
+            },
+        )
+        _log(f'\n{table}')
 
 
 def _log(message: str) -> None:

@@ -1,0 +1,152 @@
+"""Base of metrics that tell frequent from rare classes. C classes."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from mmengine.evaluator import BaseMetric
+from mmengine.logging import print_log
+
+from mmlt.class_stats import ClassStats, check_by, check_thresholds
+from mmlt.class_stats.receiver import ClassStatsReceiver
+from mmlt.evaluation.functional import group_means
+from mmlt.evaluation.tables import class_table
+
+
+class GroupedMetric(ClassStatsReceiver, BaseMetric):
+    """A metric with a value for each class and the mean of each group.
+
+    A subclass keeps results in ``process`` and makes them (C,) values in
+    ``compute_metrics``, of which :meth:`group_results` makes entries of its
+    result, named by ``group_key``. A group without any value is left out of
+    the result, with a warning.
+
+    Args:
+        thresholds (Sequence[int]): Rising training counts, each the first of
+            the next group, see :meth:`mmlt.class_stats.ClassStats.groups`.
+        group_names (Sequence[str]): Names of the groups, rarest first; one
+            more than ``thresholds``.
+        class_stats (ClassStats | dict | list | str | None): Training
+            frequencies, see :meth:`mmlt.class_stats.ClassStats.from_any`.
+        by (str): Group by ``'image'`` or ``'instance'`` counts.
+        per_class (bool): Whether to log a table of all classes.
+        collect_device (str): ``'cpu'`` or ``'gpu'``.
+        prefix (str | None): Instead of the default one.
+
+    Raises:
+        ValueError: If an argument is of no use.
+    """
+
+    group_key = '{}'
+
+    def __init__(
+        self,
+        thresholds: Sequence[int],
+        group_names: Sequence[str],
+        class_stats: Any,
+        by: str,
+        per_class: bool,
+        collect_device: str,
+        prefix: str | None,
+    ) -> None:
+        super().__init__(collect_device=collect_device, prefix=prefix)
+        check_thresholds(thresholds)
+        check_by(by)
+        self.thresholds = tuple(thresholds)
+        self.group_names = tuple(group_names)
+        if len(self.group_names) != len(self.thresholds) + 1:
+            raise ValueError(
+                f'group_names must hold {len(self.thresholds) + 1} names for '
+                f'thresholds={self.thresholds}, got {self.group_names}'
+            )
+        if len(set(self.group_names)) < len(self.group_names):
+            raise ValueError(
+                'group_names must differ from each other, got '
+                f'{self.group_names}'
+            )
+        self.by = by
+        self.per_class = per_class
+        self.init_class_stats(class_stats)
+
+    @property
+    def class_names(self) -> Sequence[Any]:
+        """C names, or numbers where nobody knows names."""
+        names = (self.dataset_meta or {}).get('classes')
+        stats = self.class_stats
+        return names or stats.classes or range(stats.num_classes)
+
+    def set_class_stats(self, stats: ClassStats) -> None:
+        """Take ``stats``, unless the config has given others.
+
+        Raises:
+            ValueError: If the test set has another number of classes.
+        """
+        super().set_class_stats(stats)
+        classes = (self.dataset_meta or {}).get('classes')
+        if classes is not None:
+            self.check_num_classes('the test set', len(classes))
+
+    def on_class_stats(self, stats: ClassStats) -> None:
+        """Group the classes."""
+        self.groups = stats.groups(self.thresholds, self.by)
+        self._empty_groups: set[str] = set()
+        size = np.bincount(self.groups, minlength=len(self.group_names))
+        self._warn_of_empty_groups(size == 0, 'training')
+
+    def check_num_classes(self, name: str, num_classes: int) -> None:
+        """Raise unless ``name`` has as many classes as the statistics."""
+        if num_classes != self.class_stats.num_classes:
+            raise ValueError(
+                f'{name} has {num_classes} classes, but the class statistics '
+                f'hold {self.class_stats.num_classes}; set num_classes of '
+                'the head, or give class_stats of this data set'
+            )
+
+    def group_results(
+        self, measure: str, values: np.ndarray, test_count: np.ndarray
+    ) -> dict[str, float]:
+        """Mean of each group; logs the table if ``per_class``.
+
+        Args:
+            measure (str): What the values are.
+            values (np.ndarray): (C,) in percent; NaN where not known.
+            test_count (np.ndarray): (C,) images of the test set.
+
+        Returns:
+            dict[str, float]: In percent, the most frequent group first.
+        """
+        if self.per_class:
+            table = class_table(
+                f'{measure[0].upper()}{measure[1:]} of each class (%)',
+                self.class_names,
+                [self.group_names[group] for group in self.groups],
+                {
+                    f'training {self.by}s': self.class_stats.count(self.by),
+                    'test images': test_count,
+                },
+                {measure: values},
+            )
+            print_log(f'\n{table}', logger='current')
+        means = group_means(values, self.groups, len(self.group_names))
+        self._warn_of_empty_groups(np.isnan(means), 'test')
+        return {
+            self.group_key.format(self.group_names[group]): float(means[group])
+            for group in reversed(range(len(means)))
+            if not np.isnan(means[group])
+        }
+
+    def _warn_of_empty_groups(self, empty: np.ndarray, split: str) -> None:
+        """Warn of what was not warned of before."""
+        names = {self.group_names[group] for group in np.flatnonzero(empty)}
+        for name in sorted(names - self._empty_groups):
+            print_log(
+                f'{type(self).__name__}: no class of the {split} set is in '
+                f'the group {name!r} of thresholds={self.thresholds}, so the '
+                'result does not hold it',
+                logger='current',
+                level=logging.WARNING,
+            )
+        self._empty_groups |= names
