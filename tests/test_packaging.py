@@ -25,6 +25,12 @@ INSTALLED = (
     and not (SITE / 'mmlt').is_symlink()
 )
 CONTENT = ('configs', 'tools', 'model-index.yml')
+STACKS = (
+    'classification',
+    'detection',
+    'onedl-classification',
+    'onedl-detection',
+)
 
 needs_wheel = pytest.mark.skipif(
     not INSTALLED and 'MMLT_TEST_WHEEL' not in os.environ,
@@ -77,6 +83,7 @@ def test_wheel_holds_modules_and_data():
         if '.mim' not in path.parts
     }
     assert sources <= names
+    assert not [name for name in names if 'setup_env' in name]
     assert 'mmlt/class_stats/shipped/lvis_v1.json' in sources
 
 
@@ -118,7 +125,7 @@ def test_extras_are_the_requirement_files():
     content = metadata.metadata('mmlt')
     requires = [Requirement(r) for r in content.get_all('Requires-Dist')]
     assert content['License-Expression'] == 'Apache-2.0'
-    for extra in ('openmmlab', 'onedl', 'tests', 'docs'):
+    for extra in (*STACKS, 'tests', 'docs'):
         names = {
             requirement.name
             for requirement in requires
@@ -128,7 +135,7 @@ def test_extras_are_the_requirement_files():
         assert names == {r.name for r in requirements(extra)}
     names = {r.name for r in requires if r.marker is None}
     assert names == {r.name for r in requirements('runtime')}
-    stacks = {r.name for s in ('openmmlab', 'onedl') for r in requirements(s)}
+    stacks = {r.name for s in STACKS for r in requirements(s)}
     assert not names & stacks
 
 
@@ -142,10 +149,21 @@ def requirements(name):
 def test_every_requirement_is_pinned_to_a_version_it_allows():
     pins = {r.name: r.specifier for r in requirements('constraints')}
     assert all(re.fullmatch(r'==[\d.]+', str(pin)) for pin in pins.values())
-    for name in ('build', 'runtime', 'openmmlab', 'onedl', 'tests', 'docs'):
+    for name in ('build', 'runtime', *STACKS, 'tests', 'docs'):
         for requirement in requirements(name):
             version = str(pins[requirement.name]).removeprefix('==')
             assert version in requirement.specifier, requirement
+
+
+def test_classification_asks_for_nothing_of_detection():
+    for prefix, mmcv in (('', 'mmcv-lite'), ('onedl-', 'onedl-mmcv')):
+        light = {r.name for r in requirements(f'{prefix}classification')}
+        full = {r.name for r in requirements(f'{prefix}detection')}
+        light_only = light - full
+        assert light_only <= {'mmcv-lite'}
+        assert mmcv in light
+        assert {'hotcoco', 'pycocotools'} <= full - light
+        assert any('mmdet' in name for name in full - light)
 
 
 def test_model_index_lists_all_metafiles():

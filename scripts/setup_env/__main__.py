@@ -1,8 +1,9 @@
 """Make the environment that ``make demo`` and ``make test`` run in.
 
-Creates a virtual environment, installs the pinned stack, compiles mmcv once,
-and installs mmlt as a wheel (or editable). What is up to date is left as it
-is. Needs the standard library only, of any Python 3.
+Creates a virtual environment, installs the pinned stack and mmlt as a wheel
+(or editable). What is up to date is left as it is. The level classification
+needs no compiler; detection completes it, compiles mmcv once, and an
+environment stays at it. Needs the standard library only, of any Python 3.
 
 Example::
 
@@ -20,6 +21,7 @@ from pathlib import Path
 
 from checks import (
     SetupError,
+    check_compiler,
     check_disk,
     check_python,
     find_python,
@@ -29,8 +31,10 @@ from environment import Environment
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 REQUIREMENTS = ROOT / 'requirements'
-PINNED = ('install', '-c', REQUIREMENTS / 'constraints.txt')
+PINNED = ('-c', REQUIREMENTS / 'constraints.txt')
 MMCV = {'openmmlab': 'mmcv', 'onedl': 'onedl-mmcv'}
+LEVELS = ('classification', 'detection')
+OPERATORS = 'import mmcv.ops'
 BYTES_PER_JOB = 2**31  # what the compiler needs for one file of mmcv
 # What goes into the wheel, or decides what does.
 PROJECT = (
@@ -59,35 +63,81 @@ def digest(names):
     return result.hexdigest()
 
 
-def install_stack(env):
-    """Install PyTorch, compile mmcv, install all the rest."""
+def requirement_files(stack, level):
+    """List the requirement files of a level."""
+    prefix = {'openmmlab': '', 'onedl': 'onedl-'}[stack]
+    names = ['runtime', f'{prefix}{level}', 'constraints']
+    if level == 'detection':
+        names += ['build', 'tests']
+    return [f'requirements/{name}.txt' for name in names]
+
+
+def level_of(env):
+    """Return the level that an environment has, which it keeps."""
+    level = env.read().get('level')
+    return level or LEVELS[env.runs(OPERATORS)]
+
+
+def bring_to(env, level):
+    """Install what a level has, if its requirement files have changed."""
+    files = requirement_files(env.stack, level)
+    wanted = digest(files)
+    if env.read().get('requirements') == wanted:
+        return
+    install = {
+        'classification': install_classification,
+        'detection': install_detection,
+    }
+    lists = [file for file in files if 'constraints' not in file]
+    install[level](env, [part for f in lists for part in ('-r', ROOT / f)])
+    env.write(level=level, requirements=wanted)
+
+
+def install_classification(env, lists):
+    """Install PyTorch and an mmcv without operators; nothing is compiled."""
     env.pip(
-        'Installing PyTorch (5 GB, a few minutes)',
-        *PINNED,
-        *('-r', REQUIREMENTS / 'build.txt'),
+        'Installing PyTorch (5 GB, one to a few minutes)',
+        *('install', *PINNED, 'setuptools'),
+        *('-r', REQUIREMENTS / 'runtime.txt'),
     )
-    compile_mmcv(env)
-    files = [
-        REQUIREMENTS / f'{n}.txt' for n in (env.stack, 'runtime', 'tests')
-    ]
+    if env.stack == 'onedl':
+        # pip builds it where there is no PyTorch, and then it has no
+        # operators. The cache must not hand such a wheel to install_detection.
+        options = ('--no-deps', '--no-cache-dir')
+        env.pip(
+            'Building onedl-mmcv without operators',
+            *('install', *PINNED, *options, MMCV[env.stack]),
+        )
     env.pip(
         f'Installing the other packages of {env.stack}',
-        *PINNED,
-        '--no-build-isolation',
-        *(part for file in files for part in ('-r', file)),
+        *('install', *PINNED, '--no-build-isolation', *lists),
     )
-    if not env.runs('import mmcv.ops'):
+
+
+def install_detection(env, lists):
+    """Compile mmcv; install what detection and the tests need."""
+    env.pip(
+        'Installing what mmcv is compiled with',
+        *('install', *PINNED, '-r', REQUIREMENTS / 'build.txt'),
+    )
+    if not env.runs(OPERATORS):
+        compile_mmcv(env)
+    if not env.runs(OPERATORS):
         # pip's cache does not know for which PyTorch a wheel was compiled.
-        compile_mmcv(env, '--no-cache-dir', '--force-reinstall')
-    if not env.runs('import mmcv.ops'):
+        compile_mmcv(env, '--no-cache-dir')
+    if not env.runs(OPERATORS):
         raise SetupError(
             'mmcv was compiled but cannot be imported. To see why: '
-            f'"{env.python}" -c "import mmcv.ops"'
+            f'"{env.python}" -c "{OPERATORS}"'
         )
+    env.pip(
+        f'Installing the other packages of {env.stack}',
+        *('install', *PINNED, '--no-build-isolation', *lists),
+    )
 
 
 def compile_mmcv(env, *options):
-    """Compile mmcv, or take what pip has compiled before."""
+    """Compile mmcv, or take what pip has compiled before, and install it."""
     memory = os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE')
     cores = len(os.sched_getaffinity(0))
     jobs = max(1, min(cores, memory // BYTES_PER_JOB))
@@ -103,14 +153,25 @@ def compile_mmcv(env, *options):
                 'need none; for detectors on a GPU install the CUDA toolkit, '
                 'then "make clean".'
             )
-    env.pip(
-        f'Compiling {MMCV[env.stack]} (7 to 12 minutes on 2 cores, once per '
-        'environment, unless pip has it in its cache)',
-        *PINNED,
-        *('-v', '--no-build-isolation', '--no-deps', *options),
-        MMCV[env.stack],
-        **environ,
-    )
+    with tempfile.TemporaryDirectory() as folder:
+        env.pip(
+            f'Compiling {MMCV[env.stack]} (7 to 12 minutes on 2 cores, once '
+            'per environment, unless pip has it in its cache)',
+            *('wheel', *PINNED, '-w', folder),
+            *('-v', '--no-build-isolation', '--no-deps', *options),
+            MMCV[env.stack],
+            **environ,
+        )
+        replace_mmcv(env, next(Path(folder).glob('*.whl')))
+
+
+def replace_mmcv(env, wheel):
+    """Install the wheel in the place of an mmcv without operators."""
+    # From here on an interrupted environment is completed, not repaired.
+    env.write(level='detection', requirements=None)
+    names = ('mmcv-lite', MMCV[env.stack])  # they own the same files
+    env.pip('Removing the mmcv without operators', 'uninstall', '-y', *names)
+    env.pip('Installing mmcv', 'install', '--no-deps', '--no-index', wheel)
 
 
 def install_project(env, editable):
@@ -163,6 +224,9 @@ def parse_arguments():
     """Parse what the Makefile hands over."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--stack', default='openmmlab', help=' or '.join(MMCV))
+    parser.add_argument(
+        '--level', default=LEVELS[-1], choices=LEVELS, help='how much'
+    )
     parser.add_argument('--venv', required=True, help='folder to install in')
     parser.add_argument('--python', help='Python program to make it with')
     parser.add_argument(
@@ -181,17 +245,19 @@ def main():
         )
     env = Environment(Path(os.path.abspath(args.venv)), args.stack)
     env.check_owner(args.python)
-    names = ('build', args.stack, 'runtime', 'tests', 'constraints')
-    wanted = digest(f'requirements/{name}.txt' for name in names)
     works = env.works()
-    if not works or env.read().get('requirements') != wanted:
-        python = env.python if works else find_python(args.python)
+    present = level_of(env) if works else LEVELS[0]
+    level = max(present, args.level, key=LEVELS.index)
+    python = env.python if works else find_python(args.python)
+    if not works:
         check_python(python)
-        if not works:
-            check_disk(env.folder)
-            env.create(python)
-        install_stack(env)
-        env.write(requirements=wanted)
+        check_disk(env.folder)
+    if level != present:
+        check_compiler(python)
+    if not works:
+        env.create(python)
+    for each in LEVELS[LEVELS.index(present) : LEVELS.index(level) + 1]:
+        bring_to(env, each)
     install_project(env, args.editable)
 
 

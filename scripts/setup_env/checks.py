@@ -7,6 +7,7 @@ import tempfile
 
 VERSIONS = ((3, 11), (3, 12), (3, 10))  # in the order of preference
 DISK_GB = 8.0
+OTHER = 'Or name another Python: PYTHON=/path/to/python3.11'
 
 
 class SetupError(Exception):
@@ -73,35 +74,32 @@ def find_python(wanted=None):
 
 
 def check_python(python):
-    """Check that environments and extensions can be made with Python.
+    """Check that environments can be made with Python.
 
     Raises:
-        SetupError: If a module, Python's headers or a C++17 compiler are
-            missing.
+        SetupError: If a module is missing.
     """
-    other = 'Or name another Python: PYTHON=/path/to/python3.11'
     if output_of(python, '-c', 'import venv, ensurepip') is None:
         raise SetupError(
             f'{python} lacks the modules venv and ensurepip. On Debian and '
-            f'Ubuntu: apt-get install python3-venv. {other}'
+            f'Ubuntu: apt-get install python3-venv. {OTHER}'
         )
+
+
+def check_compiler(python):
+    """Compile a line of C++17 that needs Python's headers.
+
+    Raises:
+        SetupError: If they are missing, or the compiler is.
+    """
     code = 'import sysconfig; print(sysconfig.get_paths()["include"])'
     include = output_of(python, '-c', code) or ''
     if not os.path.exists(os.path.join(include, 'Python.h')):
         raise SetupError(
             f'{python} lacks its C headers ({include}/Python.h), which mmcv '
             'is compiled with. On Debian and Ubuntu: apt-get install '
-            f'python3-dev. {other}'
+            f'python3-dev. {OTHER}'
         )
-    check_compiler(include)
-
-
-def check_compiler(include):
-    """Compile a line of C++17 that needs Python's headers.
-
-    Raises:
-        SetupError: If that fails.
-    """
     compiler = os.environ.get('CXX', 'c++')
     with tempfile.TemporaryDirectory() as folder:
         source = os.path.join(folder, 'probe.cpp')

@@ -68,7 +68,7 @@ class Environment:
         self._record = folder / 'mmlt.json'
 
     def read(self):
-        """Return the record: folder, stack, requirements, project."""
+        """Return the record: folder, stack, level, requirements, project."""
         try:
             return json.loads(self._record.read_text())
         except (OSError, ValueError):

@@ -108,15 +108,16 @@ def test_python_is_searched_for(tmp_path, monkeypatch, checks):
 def test_missing_compiler(tmp_path, monkeypatch, checks):
     monkeypatch.setenv('CXX', str(tmp_path / 'no-compiler'))
     with pytest.raises(checks.SetupError, match='install g\\+\\+'):
-        checks.check_python(sys.executable)
+        checks.check_compiler(sys.executable)
+    checks.check_python(sys.executable)  # classification needs none
     monkeypatch.delenv('CXX')
-    checks.check_python(sys.executable)
+    checks.check_compiler(sys.executable)
 
 
 def test_missing_headers(tmp_path, checks):
     python = program(tmp_path / 'python', f'echo {tmp_path}')
     with pytest.raises(checks.SetupError, match='python3-dev'):
-        checks.check_python(python)
+        checks.check_compiler(python)
 
 
 def test_missing_venv_module(tmp_path, checks):
