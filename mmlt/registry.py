@@ -15,10 +15,10 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator
 from importlib import import_module
+from itertools import chain
 from typing import Any
 
-import mmengine.registry
-from mmengine.registry import DefaultScope
+from mmengine import registry as root
 
 from mmlt.compat import has_mmdet
 
@@ -26,7 +26,7 @@ from mmlt.compat import has_mmdet
 DETECTION_TYPES = ('BAGSBBoxHead', 'FashionScenes', 'LVISMetric', 'SeesawLoss')
 
 
-class Registry(mmengine.registry.Registry):
+class Registry(root.Registry):
     """A registry that also knows what MMPretrain and MMDetection have.
 
     Args:
@@ -34,9 +34,7 @@ class Registry(mmengine.registry.Registry):
         location (str): Module to import for its types.
     """
 
-    def __init__(
-        self, parent: mmengine.registry.Registry, location: str
-    ) -> None:
+    def __init__(self, parent: root.Registry, location: str = 'mmlt') -> None:
         super().__init__(
             parent.name, parent=parent, scope='mmlt', locations=[location]
         )
@@ -48,8 +46,8 @@ class Registry(mmengine.registry.Registry):
             ImportError: If it needs MMDetection, which is not there.
             KeyError: If no registry has it; names those that are similar.
         """
-        scope, name = self.split_scope_key(key)
-        if scope not in (None, self.scope):
+        scope, _, name = key.rpartition('.')
+        if scope not in ('', self.scope):
             return super().get(key)
         self.import_from_location()
         if name in self.module_dict:
@@ -60,21 +58,18 @@ class Registry(mmengine.registry.Registry):
                 'operators, which are not installed: pip install '
                 "'mmlt[detection]' (onedl: 'mmlt[onedl-detection]')"
             )
-        others = list(self._others())
-        for other in others:
-            found = other.get(name)
+        known = set(self.module_dict)
+        # The parent last: it has a RandomFlip, and so has MMDetection.
+        for registry in chain(self._libraries(), [self.parent]):
+            found = registry.get(name)
             if found is not None:
                 return found
-        found = super().get(key)
-        if found is None:
-            known = {*self.module_dict, *self.parent.module_dict}
-            known.update(*(other.module_dict for other in others))
-            close = difflib.get_close_matches(name, sorted(known))
-            raise KeyError(
-                f'{key} is not in the mmlt::{self.name} registry, nor in '
-                f"MMPretrain's or MMDetection's; similar names: {close}"
-            )
-        return found
+            known.update(registry.module_dict)
+        close = difflib.get_close_matches(name, sorted(known))
+        raise KeyError(
+            f'{key} is not in the mmlt::{self.name} registry, nor in '
+            f"MMPretrain's or MMDetection's; similar names: {close}"
+        )
 
     def __contains__(self, key: str) -> bool:
         try:
@@ -82,26 +77,29 @@ class Registry(mmengine.registry.Registry):
         except (ImportError, KeyError):
             return False
 
-    def _others(self) -> Iterator[mmengine.registry.Registry]:
-        """The registries of the libraries, that of the run first."""
+    def _libraries(self) -> Iterator[root.Registry]:
+        """This registry of the other libraries, that of the run first."""
+        libraries = ['mmpretrain', 'mmdet'] if has_mmdet() else ['mmpretrain']
         # A nested build overwrites the default scope; the outer ones stay.
-        around = [s.scope_name for s in DefaultScope._instance_dict.values()]
-        scopes = [*reversed(around), 'mmpretrain']
-        if has_mmdet():
-            scopes.append('mmdet')
-        for scope in dict.fromkeys(scopes):
-            if scope not in (self.scope, self.parent.scope):
+        around = [
+            s.scope_name for s in root.DefaultScope._instance_dict.values()
+        ]
+        for scope in dict.fromkeys([*reversed(around), *libraries]):
+            if scope in libraries:
                 import_module(f'{scope}.registry')
-                if scope in self.parent.children:
-                    yield self.parent.children[scope]
+            if scope != self.scope and scope in self.parent.children:
+                yield self.parent.children[scope]
 
 
-DATASETS = Registry(mmengine.registry.DATASETS, 'mmlt.datasets')
-DATA_SAMPLERS = Registry(
-    mmengine.registry.DATA_SAMPLERS, 'mmlt.datasets.samplers'
-)
-TRANSFORMS = Registry(mmengine.registry.TRANSFORMS, 'mmlt.datasets.transforms')
-MODELS = Registry(mmengine.registry.MODELS, 'mmlt.models')
-TASK_UTILS = Registry(mmengine.registry.TASK_UTILS, 'mmlt.models.posthoc')
-HOOKS = Registry(mmengine.registry.HOOKS, 'mmlt.engine.hooks')
-METRICS = Registry(mmengine.registry.METRICS, 'mmlt.evaluation.metrics')
+DATASETS = Registry(root.DATASETS, 'mmlt.datasets')
+DATA_SAMPLERS = Registry(root.DATA_SAMPLERS, 'mmlt.datasets.samplers')
+TRANSFORMS = Registry(root.TRANSFORMS, 'mmlt.datasets.transforms')
+MODELS = Registry(root.MODELS, 'mmlt.models')
+TASK_UTILS = Registry(root.TASK_UTILS, 'mmlt.models.posthoc')
+HOOKS = Registry(root.HOOKS, 'mmlt.engine.hooks')
+METRICS = Registry(root.METRICS, 'mmlt.evaluation.metrics')
+
+# An inherited base has the scope on its optimizer and its schedule, too.
+for _parent in [*vars(root).values()]:
+    if isinstance(_parent, root.Registry) and 'mmlt' not in _parent.children:
+        Registry(_parent)
