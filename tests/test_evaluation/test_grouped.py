@@ -14,15 +14,7 @@ class Share(GroupedMetric):
     group_key = 'of_{}'
 
     def __init__(self, class_stats=None, group_names=('rare', 'frequent')):
-        super().__init__(
-            thresholds=(50,),
-            group_names=group_names,
-            class_stats=class_stats,
-            by='image',
-            per_class=False,
-            collect_device='cpu',
-            prefix=None,
-        )
+        super().__init__((50,), group_names, class_stats)
 
     def process(self, data_batch, data_samples):
         self.check_class_stats()
@@ -78,6 +70,12 @@ def test_names_of_classes():
     assert list(metric.class_names) == ['a', 'b']
     metric.dataset_meta = {'classes': ('cat', 'dog')}
     assert list(metric.class_names) == ['cat', 'dog']
+
+
+@pytest.mark.parametrize('metric', [ShotAccuracy, ShotMultiLabelMAP])
+def test_a_typing_error_is_not_swallowed(metric):
+    with pytest.raises(TypeError, match='treshold'):
+        metric(treshold=(20, 101))
 
 
 @pytest.mark.parametrize('metric', [ShotAccuracy, ShotMultiLabelMAP])

@@ -31,9 +31,12 @@ class GroupedMetric(ClassStatsReceiver, BaseMetric):
             more than ``thresholds``.
         class_stats (ClassStats | dict | list | str | None): Training
             frequencies, see :meth:`mmlt.class_stats.ClassStats.from_any`.
+            Defaults to None: ``ClassStatsHook`` or the checkpoint gives them.
         by (str): Group by ``'image'`` or ``'instance'`` counts.
-        per_class (bool): Whether to log a table of all classes.
-        collect_device (str): ``'cpu'`` or ``'gpu'``.
+        per_class (bool): Whether to log a table of all classes, sorted by
+            training frequency.
+        collect_device (str): ``'cpu'`` or ``'gpu'``, where ranks exchange
+            results.
         prefix (str | None): Instead of the default one.
 
     Raises:
@@ -46,11 +49,11 @@ class GroupedMetric(ClassStatsReceiver, BaseMetric):
         self,
         thresholds: Sequence[int],
         group_names: Sequence[str],
-        class_stats: Any,
-        by: str,
-        per_class: bool,
-        collect_device: str,
-        prefix: str | None,
+        class_stats: Any = None,
+        by: str = 'image',
+        per_class: bool = False,
+        collect_device: str = 'cpu',
+        prefix: str | None = None,
     ) -> None:
         super().__init__(collect_device=collect_device, prefix=prefix)
         check_thresholds(thresholds)

@@ -32,22 +32,13 @@ class ShotAccuracy(GroupedMetric):
     Args:
         topk (int | Sequence[int]): Which top-k accuracies to report.
         thresholds (Sequence[int]): Rising training counts, each the first of
-            the next group, see :meth:`mmlt.class_stats.ClassStats.groups`.
-        group_names (Sequence[str]): Names of the groups, rarest first; one
-            more than ``thresholds``.
-        class_stats (ClassStats | dict | list | str | None): Training
-            frequencies, see :meth:`mmlt.class_stats.ClassStats.from_any`.
-            Defaults to None: ``ClassStatsHook`` or the checkpoint gives them.
-        by (str): Group by ``'image'`` or ``'instance'`` counts.
-        per_class (bool): Whether to log a table of all classes, sorted by
-            training frequency.
-        collect_device (str): ``'cpu'`` or ``'gpu'``, where ranks exchange
-            results.
-        prefix (str | None): Instead of ``'accuracy'``.
+            the next group.
+        group_names (Sequence[str]): Names of the groups, rarest first.
+        **kwargs: ``class_stats``, ``by``, ``per_class``, ``collect_device``,
+            ``prefix``: see :class:`GroupedMetric`.
 
     Raises:
-        ValueError: If ``topk``, ``thresholds``, ``group_names`` or ``by`` is
-            of no use.
+        ValueError: If an argument is of no use.
 
     Example:
         >>> val_evaluator = dict(type='mmlt.ShotAccuracy', topk=(1, 5))
@@ -60,11 +51,7 @@ class ShotAccuracy(GroupedMetric):
         topk: int | Sequence[int] = (1,),
         thresholds: Sequence[int] = (20, 101),
         group_names: Sequence[str] = ('few', 'medium', 'many'),
-        class_stats: Any = None,
-        by: str = 'image',
-        per_class: bool = False,
-        collect_device: str = 'cpu',
-        prefix: str | None = None,
+        **kwargs: Any,
     ) -> None:
         self.topk = (topk,) if isinstance(topk, int) else tuple(topk)
         if not self.topk or min(self.topk) < 1:
@@ -76,15 +63,7 @@ class ShotAccuracy(GroupedMetric):
                 f'group_names must differ from {sorted(taken)}, got '
                 f'{group_names}'
             )
-        super().__init__(
-            thresholds=thresholds,
-            group_names=group_names,
-            class_stats=class_stats,
-            by=by,
-            per_class=per_class,
-            collect_device=collect_device,
-            prefix=prefix,
-        )
+        super().__init__(thresholds, group_names, **kwargs)
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         """Keep the label and its position in the ranking of each sample.

@@ -44,20 +44,12 @@ class ShotMultiLabelMAP(GroupedMetric):
             this; a probability.
         thresholds (Sequence[int]): Rising training counts, each the first of
             the next group.
-        group_names (Sequence[str]): Names of the groups, rarest first; one
-            more than ``thresholds``.
-        class_stats (ClassStats | dict | list | str | None): Training
-            frequencies, as in :class:`ShotAccuracy`.
-        by (str): Group by ``'image'`` or ``'instance'`` counts.
-        per_class (bool): Whether to log a table of all classes, sorted by
-            training frequency.
-        collect_device (str): ``'cpu'`` or ``'gpu'``, where ranks exchange
-            results.
-        prefix (str | None): Instead of ``'multi-label'``.
+        group_names (Sequence[str]): Names of the groups, rarest first.
+        **kwargs: ``class_stats``, ``by``, ``per_class``, ``collect_device``,
+            ``prefix``: see :class:`GroupedMetric`.
 
     Raises:
-        ValueError: If ``thr``, ``thresholds``, ``group_names`` or ``by`` is
-            of no use.
+        ValueError: If an argument is of no use.
 
     Example:
         >>> val_evaluator = dict(type='mmlt.ShotMultiLabelMAP')
@@ -71,21 +63,9 @@ class ShotMultiLabelMAP(GroupedMetric):
         thr: float = 0.5,
         thresholds: Sequence[int] = (20, 101),
         group_names: Sequence[str] = ('tail', 'medium', 'head'),
-        class_stats: Any = None,
-        by: str = 'image',
-        per_class: bool = False,
-        collect_device: str = 'cpu',
-        prefix: str | None = None,
+        **kwargs: Any,
     ) -> None:
-        super().__init__(
-            thresholds=thresholds,
-            group_names=group_names,
-            class_stats=class_stats,
-            by=by,
-            per_class=per_class,
-            collect_device=collect_device,
-            prefix=prefix,
-        )
+        super().__init__(thresholds, group_names, **kwargs)
         if not 0 <= thr <= 1:
             raise ValueError(f'thr must be in [0, 1], got {thr}')
         self.thr = thr
