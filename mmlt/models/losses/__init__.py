@@ -1,6 +1,7 @@
 from mmlt.compat import has_mmdet
 
 from .bags_loss import BAGSLoss
+from .base import BoxLoss, MultiLabelLoss, SoftmaxLoss
 from .box_focal_loss import BoxFocalLoss
 from .class_balanced_focal_loss import ClassBalancedFocalLoss
 from .distribution_balanced_loss import (
@@ -11,11 +12,10 @@ from .distribution_balanced_loss import (
 )
 from .eql_loss import EQLLoss
 from .eqlv2_loss import EQLv2Loss
-from .focal_log_likelihood import focal_log_likelihood
+from .focal_bce import focal_bce
 from .group_softmax import bags_loss
 from .logit_adjusted_loss import LogitAdjustedLoss, logit_adjusted_loss
 from .multi_label_ldam_loss import MultiLabelLDAMLoss
-from .multi_label_loss import MultiLabelLoss
 from .pairwise_margin_loss import (
     PairwiseMarginLoss,
     is_fisher_consistent,
@@ -26,6 +26,7 @@ from .reweighted_bce_loss import ReweightedBCELoss
 __all__ = [
     'BAGSLoss',
     'BoxFocalLoss',
+    'BoxLoss',
     'ClassBalancedFocalLoss',
     'DistributionBalancedLoss',
     'EQLLoss',
@@ -35,9 +36,10 @@ __all__ = [
     'MultiLabelLoss',
     'PairwiseMarginLoss',
     'ReweightedBCELoss',
+    'SoftmaxLoss',
     'bags_loss',
     'distribution_balanced_loss',
-    'focal_log_likelihood',
+    'focal_bce',
     'is_fisher_consistent',
     'logit_adjusted_loss',
     'negative_tolerant_bias',

@@ -16,12 +16,17 @@ import torch
 from torch import Tensor
 
 from mmlt.class_stats import ClassStats, check_by, check_thresholds
-from mmlt.class_stats.receiver import ClassStatsModule
 from mmlt.registry import MODELS
 
-from .box_scores import check_labels, check_num_classes, percentage
-from .group_softmax import GroupLayout, bags_loss, group_softmax
-from .logit_adjusted_loss import check_reduction
+from .accuracy import percentage
+from .base import BoxLoss, in_full_precision
+from .checks import check_reduction
+from .group_softmax import (
+    GroupLayout,
+    bags_loss,
+    group_log_softmax,
+    group_max,
+)
 
 
 def suggest_thresholds(
@@ -44,7 +49,7 @@ def suggest_thresholds(
 
 
 @MODELS.register_module()
-class BAGSLoss(ClassStatsModule):
+class BAGSLoss(BoxLoss):
     r"""Balanced group softmax: one softmax for classes of like frequency.
 
     `BAGS <https://arxiv.org/abs/2006.10408>`_, equations 2 to 4:
@@ -82,7 +87,7 @@ class BAGSLoss(ClassStatsModule):
             from its own RoIs only, and ``others_ratio`` has no meaning.
             Defaults to True.
         class_stats (ClassStats | dict | list | str | None): See
-            :meth:`mmlt.class_stats.ClassStats.from_any`.
+            :class:`~mmlt.models.losses.base.BoxLoss`.
         by (str): Group by ``'instance'`` or ``'image'`` counts. Defaults to
             ``'instance'``.
         loss_weight (float): Weight of the loss.
@@ -91,10 +96,6 @@ class BAGSLoss(ClassStatsModule):
         ValueError: If an argument is out of range, the thresholds do not
             rise, or the statistics have another number of classes.
     """
-
-    custom_cls_channels = True
-    custom_activation = True
-    custom_accuracy = True
 
     def __init__(
         self,
@@ -107,9 +108,6 @@ class BAGSLoss(ClassStatsModule):
         by: str = 'instance',
         loss_weight: float = 1.0,
     ) -> None:
-        super().__init__()
-        if num_classes < 1:
-            raise ValueError(f'num_classes must be >= 1, got {num_classes}')
         if others_ratio is not None and not 0 <= others_ratio < math.inf:
             raise ValueError(
                 'others_ratio must be finite and >= 0, or None for all '
@@ -117,30 +115,23 @@ class BAGSLoss(ClassStatsModule):
             )
         check_thresholds(thresholds)
         check_by(by)
-        self.num_classes = num_classes
         self.thresholds = tuple(thresholds)
         self.num_groups = len(self.thresholds) + 1
         self.others_ratio = others_ratio
         self.background_group = background_group
         self.others = others
         self.by = by
-        self.loss_weight = loss_weight
         self.group_names: tuple[str, ...] = ()
         self.group_sizes: tuple[int, ...] = ()
-        empty = torch.zeros(0, dtype=torch.long)
-        for name in ('order', 'rank', 'softmax', 'member', 'column', 'own'):
-            self.register_buffer(name, empty.clone(), persistent=False)
-        self.init_class_stats(class_stats)
+        super().__init__(num_classes, class_stats, loss_weight=loss_weight)
 
-    def on_class_stats(self, stats: ClassStats) -> None:
-        """Lay out the softmaxes and tabulate the targets of each label."""
-        if stats.num_classes != self.num_classes:
-            raise ValueError(
-                f'BAGSLoss has num_classes={self.num_classes}, but the class '
-                f'statistics hold {stats.num_classes} classes; set '
-                'num_classes of the head and of its loss, or give the '
-                'statistics of this data set'
-            )
+    def tables(self, stats: ClassStats) -> dict[str, np.ndarray]:
+        """Lay out the softmaxes and tabulate the targets of each label.
+
+        Beside ``order`` and ``softmax`` of the :class:`GroupLayout`, these
+        are ``column`` (C + 1, S), the column that a label has in a softmax,
+        and ``own`` (C + 1, S), whether it is the label's own.
+        """
         groups = stats.groups(self.thresholds, self.by)
         self._warn_of_empty_groups(stats, groups)
         columns = self._columns_of_softmaxes(groups)
@@ -156,41 +147,28 @@ class BAGSLoss(ClassStatsModule):
             column[classes, index] = classes
             own[classes, index] = True
         if self.background_group:
-            column[-1, 0] = self._num_columns - 1
+            column[-1, 0] = self.num_columns - 1
             own[:, 0] = True
         self.group_names = tuple(columns)
         self.group_sizes = tuple(len(each) for each in columns.values())
-        tables = dict(
-            order=order, rank=order.argsort(), softmax=softmax,
-            member=np.equal.outer(np.arange(len(columns)), softmax)
-            .astype(np.float32),
-            column=column, own=own,
-        )  # fmt: skip
-        for name, table in tables.items():
-            device = getattr(self, name).device
-            setattr(self, name, torch.from_numpy(table).to(device))
+        return dict(order=order, softmax=softmax, column=column, own=own)
 
     @property
     def layout(self) -> GroupLayout:
         """The softmaxes; raises if there are no statistics yet."""
         self.check_class_stats()
-        return GroupLayout(
-            self.group_sizes,
-            self.order,
-            self.rank,
-            self.softmax,
-            self.member,
-        )
+        return GroupLayout(self.group_sizes, self.order, self.softmax)
 
     @property
-    def _num_columns(self) -> int:
+    def num_columns(self) -> int:
+        """C + G + 2, with all parts switched on."""
         others = self.num_groups if self.others else 0
         return self.num_classes + others + 2 * self.background_group
 
     def _columns_of_softmaxes(self, groups: np.ndarray) -> dict:
         columns = {}
         if self.background_group:
-            last = self._num_columns
+            last = self.num_columns
             columns['group0'] = np.array([last - 2, last - 1])
         for group in range(self.num_groups):
             members = np.flatnonzero(groups == group)
@@ -214,15 +192,6 @@ class BAGSLoss(ClassStatsModule):
                 stacklevel=2,
             )
 
-    def get_cls_channels(self, num_classes: int) -> int:
-        """Columns of the classifier: C + G + 2, with all parts switched on.
-
-        Args:
-            num_classes (int): That of the head.
-        """
-        check_num_classes(self, num_classes)
-        return self._num_columns
-
     def get_activation(self, cls_score: Tensor) -> Tensor:
         """Scores of the classes, and last that of the background.
 
@@ -232,7 +201,8 @@ class BAGSLoss(ClassStatsModule):
         Returns:
             Tensor: (R, C + 1) scores, whose rows need not sum to 1.
         """
-        prob = group_softmax(cls_score, self.layout)
+        scores = in_full_precision(cls_score)
+        prob = group_log_softmax(scores, self.layout).exp()
         classes = prob[:, : self.num_classes]
         if self.background_group:
             background = prob[:, -1:]
@@ -244,32 +214,35 @@ class BAGSLoss(ClassStatsModule):
         return torch.cat([classes, background], dim=1)
 
     def get_accuracy(self, cls_score: Tensor, labels: Tensor) -> dict:
-        """Accuracies in percent, without waiting for the device.
+        """Accuracies within the softmaxes, in percent.
+
+        An RoI is right if no column of its group has a higher logit than its
+        class has, which needs no softmax.
 
         Args:
             cls_score (Tensor): (R, K) logits.
             labels (Tensor): (R,) with C for the background.
 
         Returns:
-            dict[str, Tensor]: ``acc_classes``, the highest class score of
-            the foreground RoIs, ``acc_group1`` ... of those of each group,
-            and ``acc_foreground``, group 0.
+            dict[str, Tensor]: ``acc_group1`` ... of the RoIs of each group,
+            ``acc_classes`` of all of these, and ``acc_foreground``, group 0.
         """
         with torch.no_grad():
-            scores = self.get_activation(cls_score)[:, : self.num_classes]
-            correct = scores.argmax(dim=1) == labels
-            foreground = labels < self.num_classes
-            result = {'acc_classes': percentage(correct, foreground)}
+            column = self.column.index_select(0, labels)
             own = self.own.index_select(0, labels)
-            of_groups = percentage(correct.unsqueeze(1), own).unbind()
-            for name, value in zip(self.group_names, of_groups, strict=True):
-                if name != 'group0':
-                    result[f'acc_{name}'] = value
-            if self.background_group:
-                found = cls_score[:, -2] > cls_score[:, -1]
-                result['acc_foreground'] = percentage(
-                    found == foreground, torch.ones_like(foreground)
+            best = group_max(cls_score, self.layout)
+            correct = cls_score.gather(1, column) >= best
+            groups = slice(int(self.background_group), None)
+            result = {
+                'acc_classes': percentage(
+                    (correct & own)[:, groups].any(dim=1),
+                    own[:, groups].any(dim=1),
                 )
+            }
+            accuracy = percentage(correct, own).unbind()
+        for name, value in zip(self.group_names, accuracy, strict=True):
+            key = 'foreground' if name == 'group0' else name
+            result[f'acc_{key}'] = value
         return result
 
     def forward(
@@ -296,19 +269,18 @@ class BAGSLoss(ClassStatsModule):
             for each group of classes, ``loss_cls_group1`` the rarest. Their
             sum is the loss.
         """
-        layout = self.layout
-        reduction = reduction_override or 'mean'
+        reduction = reduction_override or self.reduction
         check_reduction(reduction)
-        self._check_input(cls_score, target)
         losses, weights = bags_loss(
-            cls_score,
+            self.checked(cls_score, target),
             self.column.index_select(0, target),
             self.own.index_select(0, target),
-            layout,
+            self.layout,
             weight,
             # Without its column, a group cannot learn from the others.
             self.others_ratio if self.others else 0.0,
         )
+        self.is_first_batch = False
         if reduction != 'none':
             losses = losses.sum(dim=0)
         factor = self.loss_weight
@@ -319,17 +291,3 @@ class BAGSLoss(ClassStatsModule):
             f'loss_cls_{name}': loss
             for name, loss in zip(self.group_names, parts, strict=True)
         }
-
-    def _check_input(self, cls_score: Tensor, target: Tensor) -> None:
-        check_labels(cls_score, target, self._num_columns)
-        # On an accelerator this would wait for the device.
-        if target.device.type != 'cpu' or torch.compiler.is_compiling():
-            return
-        if target.numel():
-            low, high = (each.item() for each in target.aminmax())
-            if low < 0 or high > self.num_classes:
-                raise ValueError(
-                    f'target holds labels from {low} to {high}; '
-                    f'they must lie in [0, {self.num_classes}], the last '
-                    'being the background'
-                )

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from mmdet.models.losses import FocalLoss
+from typing import Any
+
+import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from mmlt.registry import MODELS
 
-from .box_scores import SigmoidBoxLoss, check_labels
-from .logit_adjusted_loss import check_reduction
-from .multi_label_loss import check_number
+from .base import BoxLoss
+from .checks import check_number, check_share
+from .focal_bce import focal_bce
 
 
 @MODELS.register_module()
-class BoxFocalLoss(SigmoidBoxLoss, FocalLoss):
-    r"""MMDetection's focal loss, for box heads that test what they train.
+class BoxFocalLoss(BoxLoss):
+    r"""Focal loss, for box heads that test what they train.
 
     `Focal loss <https://arxiv.org/abs/1708.02002>`_, Eq. 5, of a sigmoid a
     class:
@@ -37,8 +40,9 @@ class BoxFocalLoss(SigmoidBoxLoss, FocalLoss):
         gamma (float): Focal exponent, >= 0. Defaults to 2.0.
         alpha (float): Weight of the positives, in [0, 1]; negatives have
             1 - alpha. Defaults to 0.25.
-        reduction (str): ``'none'``, ``'mean'`` or ``'sum'``.
-        loss_weight (float): Weight of the loss.
+        **kwargs: ``reduction`` and ``loss_weight`` of
+            :class:`~mmlt.models.losses.base.BoxLoss`; the mean is that of
+            all R * C elements.
 
     Raises:
         ValueError: If ``gamma``, ``alpha`` or ``reduction`` is out of range.
@@ -49,47 +53,14 @@ class BoxFocalLoss(SigmoidBoxLoss, FocalLoss):
         num_classes: int,
         gamma: float = 2.0,
         alpha: float = 0.25,
-        reduction: str = 'mean',
-        loss_weight: float = 1.0,
+        **kwargs: Any,
     ) -> None:
-        check_reduction(reduction)
-        check_number('gamma', gamma)
-        if check_number('alpha', alpha) > 1:
-            raise ValueError(f'alpha must be in [0, 1], got {alpha}')
-        super().__init__(
-            gamma=gamma,
-            alpha=alpha,
-            reduction=reduction,
-            loss_weight=loss_weight,
-        )
-        self.num_classes = num_classes
+        self.gamma = check_number('gamma', gamma)
+        self.alpha = check_share('alpha', alpha)
+        super().__init__(num_classes, **kwargs)
 
-    def forward(
-        self,
-        cls_score: Tensor,
-        target: Tensor,
-        weight: Tensor | None = None,
-        avg_factor: float | None = None,
-        reduction_override: str | None = None,
-    ) -> Tensor:
-        """Compute the loss.
-
-        Args:
-            cls_score (Tensor): (R, C) logits.
-            target (Tensor): (R,) labels, C for the background.
-            weight (Tensor | None): (R,) weight of each RoI.
-            avg_factor (float | None): Divide the sum over RoIs and classes
-                by this instead of R * C.
-            reduction_override (str | None): Instead of ``reduction``.
-
-        Returns:
-            Tensor: 0-dim, or (R, C) for the reduction ``'none'``.
-        """
-        check_labels(cls_score, target, self.num_classes)
-        # A sum over all classes may be beyond half precision.
-        scores = (
-            cls_score.float() if cls_score.element_size() < 4 else cls_score
-        )
-        return super().forward(
-            scores, target, weight, avg_factor, reduction_override
-        )
+    def element_loss(self, cls_score: Tensor, target: Tensor) -> Tensor:
+        positive = F.one_hot(target, self.num_classes + 1)[:, :-1]
+        weight = torch.where(positive > 0, self.alpha, 1 - self.alpha)
+        positive = positive.to(cls_score.dtype)
+        return weight * focal_bce(cls_score, positive, self.gamma)

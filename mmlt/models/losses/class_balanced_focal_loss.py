@@ -11,14 +11,9 @@ from torch import Tensor
 from mmlt.class_stats import ClassStats
 from mmlt.registry import MODELS
 
-from .focal_log_likelihood import focal_log_likelihood
-from .multi_label_loss import (
-    FOCAL,
-    MultiLabelLoss,
-    check_number,
-    positive_count,
-    settings,
-)
+from .base import MultiLabelLoss
+from .checks import check_number, settings
+from .focal_bce import FOCAL, focal_bce
 
 
 def balanced_weight(count: Tensor, beta: float) -> Tensor:
@@ -82,10 +77,9 @@ class ClassBalancedFocalLoss(MultiLabelLoss):
         focal (dict | None): ``gamma`` and ``balance``, a constant factor;
             None for the binary cross entropy.
         class_stats (ClassStats | dict | list | str | None): Image counts,
-            see :class:`MultiLabelLoss`, also for targets and reduction.
-        reduction (str): ``'none'``, ``'mean'`` or ``'sum'``.
-        loss_weight (float): Weight of the loss.
-        use_sigmoid (bool): See :class:`MultiLabelLoss`.
+            see :class:`~mmlt.models.losses.base.MultiLabelLoss`, also for
+            targets and reduction.
+        **kwargs: Other arguments of the same class.
 
     Raises:
         ValueError: For an unknown mode, or a number out of range.
@@ -97,11 +91,8 @@ class ClassBalancedFocalLoss(MultiLabelLoss):
         beta: float = 0.9999,
         focal: dict | None = FOCAL,
         class_stats: Any = None,
-        reduction: str = 'mean',
-        loss_weight: float = 1.0,
-        use_sigmoid: bool = True,
+        **kwargs: Any,
     ) -> None:
-        super().__init__(reduction, loss_weight, use_sigmoid)
         if mode not in MODES:
             raise ValueError(
                 f'mode must be one of {sorted(MODES)}, got {mode!r}'
@@ -111,30 +102,19 @@ class ClassBalancedFocalLoss(MultiLabelLoss):
         self.mode = mode
         self.beta = beta
         self.focal = settings('focal', focal, FOCAL)
-        self.register_buffer('count', torch.zeros(0), persistent=False)
-        self.register_buffer('mean_weight', torch.ones(()), persistent=False)
-        self.init_class_stats(class_stats)
+        super().__init__(class_stats, **kwargs)
 
-    def on_class_stats(self, stats: ClassStats) -> None:
-        """Keep the (C,) counts and the mean weight of the classes."""
-        count = torch.from_numpy(positive_count(stats)).double()
+    def tables(self, stats: ClassStats) -> dict[str, Tensor]:
+        """Counts (C,), and the mean weight of the classes."""
+        count = torch.from_numpy(stats.positive_count()).double()
         mean = balanced_weight(count, self.beta).mean()
-        self.count = count.to(self.count)
-        self.mean_weight = mean.to(self.mean_weight)
+        return {'count': count, 'mean_weight': mean}
 
     def element_loss(self, cls_score: Tensor, target: Tensor) -> Tensor:
-        count = self.count.to(cls_score.dtype)
-        weight = MODES[self.mode](target, count, self.beta) / self.mean_weight
+        weight = MODES[self.mode](target, self.count, self.beta)
+        weight = weight / self.mean_weight
         if self.mode != 'by_class':
             weight = torch.where(target.any(1, keepdim=True), weight, 1.0)
-        gamma = 0.0
-        if self.focal is not None:
-            gamma = self.focal['gamma']
-            weight = weight * self.focal['balance']
-        return focal_log_likelihood(
-            cls_score,
-            target,
-            cls_score.new_zeros(()),
-            -weight,
-            gamma,
-        )
+        focal = self.focal or dict(gamma=0.0, balance=1.0)
+        loss = focal_bce(cls_score, target, focal['gamma'])
+        return focal['balance'] * weight * loss

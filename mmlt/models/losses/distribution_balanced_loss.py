@@ -11,8 +11,9 @@ from torch import Tensor
 from mmlt.class_stats import ClassStats
 from mmlt.registry import MODELS
 
-from .focal_log_likelihood import focal_log_likelihood
-from .multi_label_loss import FOCAL, MultiLabelLoss, positive_count, settings
+from .base import MultiLabelLoss
+from .checks import settings
+from .focal_bce import FOCAL, focal_bce
 
 REBALANCE = dict(alpha=0.1, beta=10.0, mu=0.3)
 NTR = dict(scale=2.0, kappa=0.05)
@@ -24,7 +25,6 @@ def rebalanced_weight(
     alpha: float = 0.1,
     beta: float = 10.0,
     mu: float = 0.3,
-    factor: float = 1.0,
 ) -> Tensor:
     r"""Re-balanced weighting, smoothed.
 
@@ -42,19 +42,12 @@ def rebalanced_weight(
         alpha (float): Overall lift.
         beta (float): Steepness, > 0.
         mu (float): Centre.
-        factor (float): Multiplies the result.
 
     Returns:
         Tensor: (B, C) ``rhat``.
     """
-    # A matrix product would be of half precision under autocast.
     total = (target * inverse_count).sum(dim=1, keepdim=True)
-    shift = torch.full_like(inverse_count, -beta * mu)
-    smooth = torch.addcmul(
-        shift, total.reciprocal(), inverse_count, value=beta
-    ).sigmoid_()
-    # factor * (alpha + smooth), in one operation.
-    return torch.rsub(smooth, factor * alpha, alpha=-factor)
+    return alpha + torch.sigmoid(beta * (inverse_count / total - mu))
 
 
 def negative_tolerant_bias(
@@ -90,11 +83,8 @@ def distribution_balanced_loss(
     rebalance: dict | None = REBALANCE,
     ntr: dict | None = NTR,
     focal: dict | None = FOCAL,
-    weight: Tensor | None = None,
-    factor: float = 1.0,
-    total: bool = False,
 ) -> Tensor:
-    r"""Distribution-Balanced loss of each entry, or their sum.
+    r"""Distribution-Balanced loss of each entry.
 
     .. math::
         b \, \hat r \, (1 - p_t)^\gamma \cdot
@@ -117,35 +107,20 @@ def distribution_balanced_loss(
         rebalance (dict | None): ``alpha``, ``beta`` and ``mu``.
         ntr (dict | None): ``scale`` (lambda); other keys are not read.
         focal (dict | None): ``gamma`` and ``balance`` (b).
-        weight (Tensor | None): (B, 1) or (B, C), multiplies the losses.
-        factor (float): Multiplies the result.
-        total (bool): Return the sum, without keeping the losses.
 
     Returns:
-        Tensor: (B, C), or 0-dim for ``total``.
+        Tensor: (B, C).
     """
-    # The loss is a negative log-likelihood.
-    gamma, scale, factor = 0.0, 1.0, -factor
+    gamma, factor = 0.0, torch.ones_like(target)
     if focal is not None:
         gamma, factor = focal['gamma'], factor * focal['balance']
-    if ntr is None:
-        bias = cls_score.new_zeros(())
-    else:
-        # Positive labels weigh lambda, instead of negative ones 1 / lambda.
-        scale = ntr['scale']
-        factor = factor / scale
+    if ntr is not None:
+        slope = torch.where(target > 0, 1.0, ntr['scale'])
+        cls_score = slope * (cls_score + bias)
+        factor = factor / slope
     if rebalance is not None:
-        rhat = rebalanced_weight(
-            target, inverse_count, **rebalance, factor=factor
-        )
-        weight = rhat if weight is None else rhat.mul_(weight)
-    elif weight is not None:
-        weight = factor * weight
-    else:
-        weight = cls_score.new_full((), factor)
-    return focal_log_likelihood(
-        cls_score, target, bias, weight, gamma, scale, total
-    )
+        factor = factor * rebalanced_weight(target, inverse_count, **rebalance)
+    return factor * focal_bce(cls_score, target, gamma)
 
 
 @MODELS.register_module()
@@ -155,8 +130,9 @@ class DistributionBalancedLoss(MultiLabelLoss):
     `Distribution-Balanced Loss <https://arxiv.org/abs/2007.09654>`_. R-BCE is
     ``ntr=None, focal=None``, R-BCE-Focal ``ntr=None``, NTR-Focal
     ``rebalance=None``, DB ``focal=None``; with all three, it is DB-Focal. See
-    :func:`distribution_balanced_loss`, and :class:`MultiLabelLoss` for
-    targets and for the scale of the mean.
+    :func:`distribution_balanced_loss`, and
+    :class:`~mmlt.models.losses.base.MultiLabelLoss` for targets and for the
+    scale of the mean.
 
     A class without training images counts as having one. For the bias of
     negative-tolerant regularisation, a class in every image counts as
@@ -177,10 +153,9 @@ class DistributionBalancedLoss(MultiLabelLoss):
             negative-tolerant regularisation.
         focal (dict | None): ``gamma`` and ``balance``, a constant factor.
         class_stats (ClassStats | dict | list | str | None): Image counts and
-            number of images, see :class:`MultiLabelLoss`.
-        reduction (str): ``'none'``, ``'mean'`` or ``'sum'``.
-        loss_weight (float): Weight of the loss.
-        use_sigmoid (bool): See :class:`MultiLabelLoss`.
+            number of images, see
+            :class:`~mmlt.models.losses.base.MultiLabelLoss`.
+        **kwargs: Other arguments of the same class.
 
     Raises:
         TypeError: If a part is neither a dict nor None.
@@ -205,43 +180,27 @@ class DistributionBalancedLoss(MultiLabelLoss):
         ntr: dict | None = NTR,
         focal: dict | None = FOCAL,
         class_stats: Any = None,
-        reduction: str = 'mean',
-        loss_weight: float = 1.0,
-        use_sigmoid: bool = True,
+        **kwargs: Any,
     ) -> None:
-        super().__init__(reduction, loss_weight, use_sigmoid)
         self.rebalance = settings('rebalance', rebalance, REBALANCE, ('beta',))
         self.ntr = settings('ntr', ntr, NTR, ('scale',))
         self.focal = settings('focal', focal, FOCAL)
-        self.register_buffer('inverse_count', torch.zeros(0), persistent=False)
-        self.register_buffer('bias', torch.zeros(0), persistent=False)
-        self.init_class_stats(class_stats)
+        super().__init__(class_stats, **kwargs)
 
-    def on_class_stats(self, stats: ClassStats) -> None:
-        """Keep ``1 / n`` and the bias, (C,)."""
-        inverse_count = torch.from_numpy(1 / positive_count(stats))
-        self.inverse_count = inverse_count.to(self.inverse_count)
-        if self.ntr is not None:
-            bias = negative_tolerant_bias(stats, **self.ntr)
-            self.bias = bias.to(self.bias)
+    def tables(self, stats: ClassStats) -> dict[str, np.ndarray | Tensor]:
+        """``1 / n`` and the bias, (C,)."""
+        return {
+            'inverse_count': 1 / stats.positive_count(),
+            'bias': negative_tolerant_bias(stats, **(self.ntr or NTR)),
+        }
 
-    def weighted_loss(
-        self,
-        cls_score: Tensor,
-        target: Tensor,
-        weight: Tensor | None,
-        factor: float,
-        total: bool,
-    ) -> Tensor:
+    def element_loss(self, cls_score: Tensor, target: Tensor) -> Tensor:
         return distribution_balanced_loss(
             cls_score,
             target,
-            self.inverse_count.to(cls_score.dtype),
-            self.bias.to(cls_score.dtype),
+            self.inverse_count,
+            self.bias,
             self.rebalance,
             self.ntr,
             self.focal,
-            weight,
-            factor,
-            total,
         )

@@ -11,11 +11,6 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from .first_order import first_order
-
-# The sum of exp(z) is then between 1e-26 and 1e26, which float32 can hold.
-LARGEST_LOG_SUM = 60
-
 
 class GroupLayout(NamedTuple):
     """Which columns compete in which softmax.
@@ -23,86 +18,29 @@ class GroupLayout(NamedTuple):
     Args:
         sizes (tuple[int]): (S,) columns of each softmax.
         order (Tensor): (K,) the columns, softmax by softmax.
-        rank (Tensor): (K,) place of each column in ``order``.
         softmax (Tensor): (K,) index of each column's softmax.
-        member (Tensor): (S, K) float, 1 if the column is in the softmax.
     """
 
     sizes: tuple[int, ...]
     order: Tensor
-    rank: Tensor
     softmax: Tensor
-    member: Tensor
 
 
-def _softmaxes(
-    scores: Tensor, layout: GroupLayout
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Numerators (R, K), denominators and log-sum-exp (R, S); any logits."""
-    columns = layout.order.split(layout.sizes)
-    parts = [scores.index_select(1, each) for each in columns]
-    probs = [part.softmax(dim=1) for part in parts]
-    peak = torch.stack([part.amax(dim=1) for part in parts], dim=1)
-    # That of the peak is at least 1 / k, so that its logarithm is finite.
-    highest = torch.stack([prob.amax(dim=1) for prob in probs], dim=1)
-    prob = torch.cat(probs, dim=1).index_select(1, layout.rank)
-    return prob, torch.ones_like(peak), peak - highest.log()
+def by_group(cls_score: Tensor, layout: GroupLayout) -> tuple[Tensor, ...]:
+    """The logits (R, K) of each softmax, S tensors."""
+    return cls_score.index_select(1, layout.order).split(layout.sizes, dim=1)
 
 
-def _softmaxes_on_cpu(
-    scores: Tensor, layout: GroupLayout
-) -> tuple[Tensor, Tensor, Tensor]:
-    """The same in half the time, if each log-sum-exp is less than 60.
-
-    Columns stay where they are, no peak is subtracted, and the sums of all
-    softmaxes are a matrix product. Where that could over- or underflow is
-    noticed, which on an accelerator would mean to wait for the device.
-    """
-    exp = scores.exp()
-    with torch.autocast('cpu', enabled=False):
-        total = exp @ layout.member.to(exp.dtype).T
-    log_sum = total.log()
-    if not (log_sum.abs() < LARGEST_LOG_SUM).all():
-        return _softmaxes(scores, layout)
-    return exp, total, log_sum
+def group_max(cls_score: Tensor, layout: GroupLayout) -> Tensor:
+    """(R, S) highest logit of each softmax, of logits (R, K)."""
+    parts = by_group(cls_score, layout)
+    return torch.stack([part.amax(dim=1) for part in parts], dim=1)
 
 
-def _expand(values: Tensor, layout: GroupLayout, on_cpu: bool) -> Tensor:
-    """(R, S) values of softmaxes as (R, K) values of their columns."""
-    if not on_cpu:
-        return values.index_select(1, layout.softmax)
-    # Multiplying by a transposed matrix is faster, even with making one.
-    columns = layout.member.to(values.dtype).T.contiguous()
-    with torch.autocast('cpu', enabled=False):
-        return values @ columns.T
-
-
-class _GroupCrossEntropy(torch.autograd.Function):
-    """The cross entropies of all softmaxes, with one gradient tensor.
-
-    Autograd's own would add up one (R, K) gradient for each softmax.
-    """
-
-    @staticmethod
-    def forward(ctx, scores, column, sizes, *tables):
-        layout = GroupLayout(sizes, *tables)
-        ctx.on_cpu = (
-            scores.device.type == 'cpu' and not torch.compiler.is_compiling()
-        )
-        function = _softmaxes_on_cpu if ctx.on_cpu else _softmaxes
-        exp, total, lse = function(scores, layout)
-        ctx.sizes = sizes
-        ctx.save_for_backward(exp, total, column, *tables)
-        return lse - scores.gather(1, column)
-
-    @staticmethod
-    @first_order
-    def backward(ctx, grad):
-        exp, total, column, *tables = ctx.saved_tensors
-        layout = GroupLayout(ctx.sizes, *tables)
-        result = _expand(grad / total, layout, ctx.on_cpu).mul_(exp)
-        result.scatter_add_(1, column, -grad)
-        return result, *(6 * [None])
+def group_logsumexp(cls_score: Tensor, layout: GroupLayout) -> Tensor:
+    """(R, S) ``log sum_{k in g} exp(z_k)`` of logits (R, K)."""
+    parts = by_group(cls_score, layout)
+    return torch.stack([part.logsumexp(dim=1) for part in parts], dim=1)
 
 
 def group_cross_entropy(
@@ -118,22 +56,15 @@ def group_cross_entropy(
         layout (GroupLayout): The softmaxes.
 
     Returns:
-        Tensor: (R, S) losses, in float32 for half-precision logits.
+        Tensor: (R, S) losses.
     """
-    if cls_score.element_size() < 4:
-        cls_score = cls_score.float()
-    return _GroupCrossEntropy.apply(cls_score, column, *layout)
+    return group_logsumexp(cls_score, layout) - cls_score.gather(1, column)
 
 
-def group_softmax(cls_score: Tensor, layout: GroupLayout) -> Tensor:
-    """(R, K) probability of each column of the logits in its softmax."""
-    if cls_score.element_size() < 4:
-        cls_score = cls_score.float()
-    columns = layout.order.split(layout.sizes)
-    probs = [
-        cls_score.index_select(1, each).softmax(dim=1) for each in columns
-    ]
-    return torch.cat(probs, dim=1).index_select(1, layout.rank)
+def group_log_softmax(cls_score: Tensor, layout: GroupLayout) -> Tensor:
+    """(R, K) log-probability of each column in its softmax."""
+    log_sum = group_logsumexp(cls_score, layout)
+    return cls_score - log_sum.index_select(1, layout.softmax)
 
 
 def select_rois(

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
+import numpy as np
+import torch.nn.functional as F
 from torch import Tensor
 
 from mmlt.class_stats import ClassStats
 from mmlt.registry import MODELS
 
-from .focal_log_likelihood import focal_log_likelihood
-from .multi_label_loss import MultiLabelLoss, check_number, positive_count
+from .base import MultiLabelLoss
+from .checks import check_number
 
 
 @MODELS.register_module()
@@ -36,10 +37,9 @@ class MultiLabelLDAMLoss(MultiLabelLoss):
             ``scale``.
         scale (float): ``s``, > 0.
         class_stats (ClassStats | dict | list | str | None): Image counts,
-            see :class:`MultiLabelLoss`, also for targets and reduction.
-        reduction (str): ``'none'``, ``'mean'`` or ``'sum'``.
-        loss_weight (float): Weight of the loss.
-        use_sigmoid (bool): See :class:`MultiLabelLoss`.
+            see :class:`~mmlt.models.losses.base.MultiLabelLoss`, also for
+            targets and reduction.
+        **kwargs: Other arguments of the same class.
 
     Raises:
         ValueError: If ``max_margin`` or ``scale`` is out of range.
@@ -50,26 +50,20 @@ class MultiLabelLDAMLoss(MultiLabelLoss):
         max_margin: float = 0.5,
         scale: float = 30.0,
         class_stats: Any = None,
-        reduction: str = 'mean',
-        loss_weight: float = 1.0,
-        use_sigmoid: bool = True,
+        **kwargs: Any,
     ) -> None:
-        super().__init__(reduction, loss_weight, use_sigmoid)
         self.max_margin = check_number('max_margin', max_margin)
         self.scale = check_number('scale', scale, positive=True)
-        self.register_buffer('margin', torch.zeros(0), persistent=False)
-        self.init_class_stats(class_stats)
+        super().__init__(class_stats, **kwargs)
 
-    def on_class_stats(self, stats: ClassStats) -> None:
-        """Keep the (C,) margins."""
-        count = torch.from_numpy(positive_count(stats)).double()
-        margin = self.max_margin * (count.min() / count) ** 0.25
-        self.margin = margin.to(self.margin)
+    def tables(self, stats: ClassStats) -> dict[str, np.ndarray]:
+        """Margins (C,)."""
+        count = stats.positive_count()
+        return {'margin': self.max_margin * (count.min() / count) ** 0.25}
 
     def element_loss(self, cls_score: Tensor, target: Tensor) -> Tensor:
-        return focal_log_likelihood(
-            cls_score * self.scale,
+        return F.binary_cross_entropy_with_logits(
+            self.scale * (cls_score - self.margin * target),
             target,
-            -self.scale * self.margin.to(cls_score.dtype) * target,
-            cls_score.new_full((), -1.0),
+            reduction='none',
         )

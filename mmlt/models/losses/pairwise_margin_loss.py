@@ -9,21 +9,16 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
-from mmpretrain.models.losses.utils import weight_reduce_loss
 from torch import Tensor
 
 from mmlt.class_stats import ClassStats
-from mmlt.class_stats.receiver import ClassStatsModule
 from mmlt.registry import MODELS
 
-from .logit_adjusted_loss import (
-    check_reduction,
-    check_target,
-    log_prior,
-    with_background,
-)
+from .base import SoftmaxLoss, with_background
+from .checks import check_finite
 
 
 def pairwise_margin_loss(
@@ -58,21 +53,19 @@ def pairwise_margin_loss(
     Returns:
         Tensor: (B,) losses.
     """
-    # Half precision holds neither 1 / pi nor a sum over many classes.
-    scores = cls_score.float() if cls_score.element_size() < 4 else cls_score
-    rivals = scores + rival_margin
+    rivals = cls_score + rival_margin
     if target.dim() == 1:
         label = target.unsqueeze(1)
         if margin is not None:
             rivals = rivals + margin[target]
         # The label itself has no margin: give it a logit that is -a_y
         # relative to its rivals, and the loss is a cross entropy.
-        own = scores.gather(1, label) - label_margin[label]
+        own = cls_score.gather(1, label) - label_margin[label]
         loss = F.cross_entropy(
             rivals.scatter(1, label, own), target, reduction='none'
         )
         return alpha[target] * loss
-    own = scores - label_margin
+    own = cls_score - label_margin
     if margin is None:
         others = _logsumexp_of_others(rivals)
     else:
@@ -181,7 +174,7 @@ PRESETS = {
 
 
 @MODELS.register_module()
-class PairwiseMarginLoss(ClassStatsModule):
+class PairwiseMarginLoss(SoftmaxLoss):
     """The general pairwise margin loss, by preset or by (alpha, Delta).
 
     See :func:`pairwise_margin_loss`, and :func:`is_fisher_consistent` for
@@ -197,15 +190,14 @@ class PairwiseMarginLoss(ClassStatsModule):
         delta (Sequence[Sequence[float]] | None): (C, C) margins, row label
             and column rival; with ``preset=None`` only. Defaults to zeros.
         class_stats (ClassStats | dict | list | str | None): See
-            :meth:`mmlt.class_stats.ClassStats.from_any`.
+            :class:`~mmlt.models.losses.base.SoftmaxLoss`, also for targets.
         by (str): Prior from ``'image'`` or ``'instance'`` counts.
         zero_count (str): ``'error'`` or ``'one'``, see
-            :func:`~mmlt.models.losses.logit_adjusted_loss.log_prior`.
+            :meth:`mmlt.class_stats.ClassStats.log_prior`.
         background (str | float): The background's prior in a detection
-            head: ``'mean'``, ``'sum'`` or a number, see the same place. With
+            head: ``'mean'``, ``'sum'`` or a number, see there. With
             ``preset=None`` the background has weight 1 and no margins.
-        reduction (str): ``'none'``, ``'mean'`` or ``'sum'``.
-        loss_weight (float): Weight of the loss.
+        **kwargs: ``reduction`` and ``loss_weight`` of the same class.
 
     Raises:
         ValueError: For an unknown preset, non-finite numbers, or alpha and
@@ -222,13 +214,8 @@ class PairwiseMarginLoss(ClassStatsModule):
         by: str = 'image',
         zero_count: str = 'error',
         background: str | float = 'mean',
-        reduction: str = 'mean',
-        loss_weight: float = 1.0,
+        **kwargs: Any,
     ) -> None:
-        super().__init__()
-        check_reduction(reduction)
-        if not math.isfinite(tau):
-            raise ValueError(f'tau must be finite, got {tau}')
         if preset is not None and preset not in PRESETS:
             raise ValueError(
                 f'preset must be one of {sorted(PRESETS)}, or None with '
@@ -242,80 +229,52 @@ class PairwiseMarginLoss(ClassStatsModule):
                 f'{"given" if given else "not given"}'
             )
         self.preset = preset
-        self.tau = tau
-        self.by = by
-        self.zero_count = zero_count
+        self.tau = check_finite('tau', tau)
+        self.policy = dict(by=by, zero_count=zero_count)
         self.background = background
-        self.reduction = reduction
-        self.loss_weight = loss_weight
-        for name in ('log_pi', 'log_ratio', 'alpha', 'delta'):
-            self.register_buffer(name, torch.zeros(0), persistent=False)
+        super().__init__(class_stats, **kwargs)
         if given:
-            self.alpha, self.delta = _as_margins(alpha, delta)
-        self.init_class_stats(class_stats)
+            alpha, delta = _as_margins(alpha, delta)
+            self.register_buffer('alpha', alpha, persistent=False)
+            self.register_buffer('delta', delta, persistent=False)
 
-    def on_class_stats(self, stats: ClassStats) -> None:
-        """Keep the log prior, absolute and relative to the background's."""
+    @property
+    def needs_class_stats(self) -> bool:
+        """Given margins need none."""
+        return self.preset is not None
+
+    def tables(self, stats: ClassStats) -> dict[str, np.ndarray]:
+        """Log prior (C,), absolute and relative to the background's."""
         if self.preset is None:
-            return
-        policy = (stats, self.by, self.zero_count)
-        log_pi = log_prior(*policy, background='sum')
-        self.log_pi = log_pi.to(self.log_pi)
-        log_ratio = log_prior(*policy, background=self.background)
-        self.log_ratio = log_ratio.to(self.log_ratio)
+            return {}
+        return {
+            'log_pi': stats.log_prior(**self.policy, background='sum'),
+            'log_ratio': stats.log_prior(
+                **self.policy, background=self.background
+            ),
+        }
 
-    def forward(
-        self,
-        cls_score: Tensor,
-        target: Tensor,
-        weight: Tensor | None = None,
-        avg_factor: float | None = None,
-        reduction_override: str | None = None,
-    ) -> Tensor:
-        """Compute the loss.
-
-        Args:
-            cls_score (Tensor): (B, C) raw logits, or (B, C + 1) with the
-                background last.
-            target (Tensor): (B,) labels, or distributions over the columns
-                (mixup, label smoothing).
-            weight (Tensor | None): (B,) weight of each sample.
-            avg_factor (float | None): Divide the sum by this instead of B.
-            reduction_override (str | None): Instead of ``reduction``.
-
-        Returns:
-            Tensor: 0-dim, or (B,) for the reduction ``'none'``.
-        """
-        check_target(cls_score, target)
+    def element_loss(self, cls_score: Tensor, target: Tensor) -> Tensor:
         columns = cls_score.size(1)
-        margin = None
         if self.preset is None:
             alpha = with_background(self.alpha, columns, 1.0)
-            label_margin = rival_margin = torch.zeros_like(alpha)
+            zero = torch.zeros_like(alpha)
             extra = columns - len(self.delta)
             margin = F.pad(self.delta, (0, extra, 0, extra))
-        else:
-            self.check_class_stats()
-            # Among the classes alone the priors count as they are.
-            plain = columns == len(self.log_pi)
-            alpha, label_margin, rival_margin = (
-                with_background(value, columns, fill)
-                for value, fill in zip(
-                    PRESETS[self.preset](
-                        self.log_pi,
-                        self.log_pi if plain else self.log_ratio,
-                        self.tau,
-                    ),
-                    (1.0, 0.0, 0.0),
-                    strict=True,
-                )
+            return pairwise_margin_loss(
+                cls_score, target, alpha, zero, zero, margin
             )
-        loss = pairwise_margin_loss(
-            cls_score, target, alpha, label_margin, rival_margin, margin
+        # Among the classes alone the priors count as they are.
+        plain = columns == len(self.log_pi)
+        margins = PRESETS[self.preset](
+            self.log_pi, self.log_pi if plain else self.log_ratio, self.tau
         )
-        reduction = reduction_override or self.reduction
-        return self.loss_weight * weight_reduce_loss(
-            loss, weight, reduction, avg_factor
+        alpha, label_margin, rival_margin = (
+            with_background(each, columns, fill)
+            for each, fill in zip(margins, (1.0, 0.0, 0.0), strict=True)
+        )
+        return pairwise_margin_loss(
+            cls_score, target, alpha, label_margin, rival_margin
         )
 
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
+import numpy as np
+import torch.nn.functional as F
 from torch import Tensor
 
 from mmlt.class_stats import ClassStats
 from mmlt.registry import MODELS
 
-from .focal_log_likelihood import focal_log_likelihood
-from .multi_label_loss import MultiLabelLoss, check_number, positive_count
+from .base import MultiLabelLoss
+from .checks import check_number
 
 
 @MODELS.register_module()
@@ -28,10 +29,9 @@ class ReweightedBCELoss(MultiLabelLoss):
     Args:
         power (float): Finite, >= 0.
         class_stats (ClassStats | dict | list | str | None): Image counts,
-            see :class:`MultiLabelLoss`, also for targets and reduction.
-        reduction (str): ``'none'``, ``'mean'`` or ``'sum'``.
-        loss_weight (float): Weight of the loss.
-        use_sigmoid (bool): See :class:`MultiLabelLoss`.
+            see :class:`~mmlt.models.losses.base.MultiLabelLoss`, also for
+            targets and reduction.
+        **kwargs: Other arguments of the same class.
 
     Raises:
         ValueError: If ``power`` is negative or not finite.
@@ -41,26 +41,19 @@ class ReweightedBCELoss(MultiLabelLoss):
         self,
         power: float = 0.5,
         class_stats: Any = None,
-        reduction: str = 'mean',
-        loss_weight: float = 1.0,
-        use_sigmoid: bool = True,
+        **kwargs: Any,
     ) -> None:
-        super().__init__(reduction, loss_weight, use_sigmoid)
         self.power = check_number('power', power)
-        self.register_buffer('class_weight', torch.zeros(0), persistent=False)
-        self.init_class_stats(class_stats)
+        super().__init__(class_stats, **kwargs)
 
-    def on_class_stats(self, stats: ClassStats) -> None:
-        """Keep the (C,) class weights."""
-        count = positive_count(stats)
+    def tables(self, stats: ClassStats) -> dict[str, np.ndarray]:
+        """Class weights (C,) with a mean of 1."""
+        count = stats.positive_count()
         # Relative to the rarest class: nothing overflows.
-        weight = torch.from_numpy((count.min() / count) ** self.power)
-        self.class_weight = (weight / weight.mean()).to(self.class_weight)
+        weight = (count.min() / count) ** self.power
+        return {'class_weight': weight / weight.mean()}
 
     def element_loss(self, cls_score: Tensor, target: Tensor) -> Tensor:
-        return focal_log_likelihood(
-            cls_score,
-            target,
-            cls_score.new_zeros(()),
-            -self.class_weight.to(cls_score.dtype),
+        return F.binary_cross_entropy_with_logits(
+            cls_score, target, self.class_weight, reduction='none'
         )

@@ -12,7 +12,8 @@ from torch.nn.functional import cross_entropy
 
 from mmlt.registry import MODELS
 
-from .box_scores import check_labels, class_accuracy, percentage
+from .accuracy import class_accuracy, percentage
+from .checks import check_boxes
 
 
 @MODELS.register_module()
@@ -64,7 +65,7 @@ class SeesawLoss(SingleProcessSeesawLoss):
             dict[str, Tensor] | Tensor: ``loss_cls_objectness`` and
             ``loss_cls_classes``, or their sum without ``return_dict``.
         """
-        check_labels(cls_score, labels, self.num_classes + 2)
+        check_boxes(cls_score, labels, self.num_classes + 2)
         reduction = reduction_override or self.reduction
         if self.training:
             self._count(labels)

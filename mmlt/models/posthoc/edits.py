@@ -15,11 +15,8 @@ from torch import Tensor, nn
 
 from mmlt.class_stats import ClassStats
 from mmlt.class_stats.receiver import HOW_TO_GIVE_STATS
-from mmlt.models.losses.logit_adjusted_loss import (
-    LogitAdjustedLoss,
-    log_prior,
-    with_background,
-)
+from mmlt.models.losses.base import with_background
+from mmlt.models.losses.logit_adjusted_loss import LogitAdjustedLoss
 from mmlt.models.losses.pairwise_margin_loss import PairwiseMarginLoss
 from mmlt.registry import TASK_UTILS
 
@@ -127,9 +124,9 @@ class LogitAdjustment:
         tau (float): Scale of the log prior. Defaults to 1.0.
         by (str): Prior from ``'image'`` or ``'instance'`` counts.
         zero_count (str): ``'error'`` or ``'one'``, see
-            :func:`~mmlt.models.losses.logit_adjusted_loss.log_prior`.
+            :meth:`mmlt.class_stats.ClassStats.log_prior`.
         background (str | float): ``'mean'``, ``'sum'`` or a prior, see
-            :func:`~mmlt.models.losses.logit_adjusted_loss.log_prior`.
+            there.
 
     Raises:
         ValueError: If ``tau`` is not finite or a policy is unknown.
@@ -178,7 +175,8 @@ class LogitAdjustment:
                 )
 
     def _log_prior(self, stats: ClassStats) -> Tensor:
-        return log_prior(stats, self.by, self.zero_count, self.background)
+        prior = stats.log_prior(self.by, self.zero_count, self.background)
+        return torch.from_numpy(prior)
 
 
 @TASK_UTILS.register_module()

@@ -114,7 +114,8 @@ def test_large_logits(spread):
     single = scores.float().requires_grad_()
     expected = group_cross_entropy(double, column, loss.layout)
     losses = group_cross_entropy(single, column, loss.layout)
-    for group, columns in enumerate(loss.member.bool()):
+    for group in range(len(loss.group_sizes)):
+        columns = loss.softmax == group
         lse = scores[:, columns].logsumexp(dim=1)
         reference = lse - scores.gather(1, column)[:, group]
         assert_close(expected[:, group], reference)
@@ -302,13 +303,14 @@ def test_reduction_override_and_loss_weight():
 
 
 def test_accuracy():
-    """Three boxes, of which that of class 1 is taken for class 0."""
+    """Three boxes, of which that of class 1 is taken for another group's."""
     scores = torch.zeros(5, K)
     labels = torch.tensor([0, 1, 2, C, C])
     scores[:3, FOREGROUND] = 5
     scores[3, BACKGROUND] = 5
     scores[4, FOREGROUND] = 5
     scores[0, 0] = scores[1, 0] = scores[2, 2] = 9
+    scores[1, C] = 1
     accuracy = make().get_accuracy(scores, labels)
     assert_close(accuracy.pop('acc_classes'), torch.tensor(200 / 3))
     assert accuracy.pop('acc_foreground') == 80

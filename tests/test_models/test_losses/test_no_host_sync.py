@@ -1,4 +1,6 @@
-"""No training step of a loss waits for the device.
+"""No training step of a loss waits for the device, after the first one.
+
+In the first batch the values of the targets are checked, on every device.
 
 Tensors of the meta device have no values, so that whatever would wait for one
 (``item``, ``nonzero``, a condition on a tensor) raises, as
@@ -74,6 +76,11 @@ def step(loss, scores, *args):
     assert scores.grad.shape == scores.shape
 
 
+def after_first_batch(loss):
+    loss.is_first_batch = False
+    return loss.to('meta')
+
+
 def meta(*shape):
     return torch.empty(*shape, device='meta')
 
@@ -81,7 +88,7 @@ def meta(*shape):
 @pytest.mark.parametrize('weighted', [False, True])
 @pytest.mark.parametrize('name', BOX_LOSSES)
 def test_losses_of_box_heads(name, weighted):
-    loss = BOX_LOSSES[name]().to('meta')
+    loss = after_first_batch(BOX_LOSSES[name]())
     scores = meta(R, loss.get_cls_channels(C)).requires_grad_()
     labels = meta(R).long()
     with NoCopies():
@@ -92,12 +99,23 @@ def test_losses_of_box_heads(name, weighted):
 
 @pytest.mark.parametrize('name', LOSSES)
 def test_losses_of_classifiers(name):
-    loss = LOSSES[name](class_stats=STATS).to('meta')
+    loss = after_first_batch(LOSSES[name](class_stats=STATS))
     indices = meta(R).long()
     targets = [indices] if name in SINGLE_LABEL else [indices, meta(R, C)]
     for target in targets:
         with NoCopies():
             step(loss, meta(R, C).requires_grad_(), target)
+
+
+@pytest.mark.parametrize('name', LOSSES)
+def test_the_first_batch_is_checked_on_every_device(name):
+    loss = LOSSES[name](class_stats=STATS).to('meta')
+    with pytest.raises(RuntimeError, match='meta'):
+        loss(meta(R, C), meta(R).long())
+    with pytest.raises(ValueError, match='target holds'):
+        LOSSES[name](class_stats=STATS)(
+            torch.zeros(R, C), torch.full((R,), C + 1)
+        )
 
 
 def test_a_wait_would_be_noticed():

@@ -230,7 +230,8 @@ def test_group_accuracy_by_hand():
     head = build_head()
     labels = torch.tensor([1, 1, 2, C])
     scores = torch.zeros(4, K)
-    scores[0, 1] = scores[1, 0] = scores[2, 2] = 5
+    # "Others" wins over class 1, which is in group 2, in the second box.
+    scores[0, 1] = scores[1, C + 1] = scores[2, 2] = 5
     losses = head.loss(
         scores, None, torch.zeros(4, 5), labels, torch.ones(4), None, None
     )
