@@ -1,22 +1,13 @@
 """tools/dataset_converters/fashion_mnist.py on tiny idx files."""
 
 import hashlib
-import importlib.util
 import os
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 from mmpretrain.datasets import FashionMNIST
-
-TOOL = (
-    Path(__file__).parents[2]
-    / 'tools'
-    / 'dataset_converters'
-    / 'fashion_mnist.py'
-)
 
 
 def md5(path):
@@ -42,10 +33,8 @@ def packed(tmp_path, write_idx):
 
 
 @pytest.fixture
-def tool(plain, monkeypatch):
-    spec = importlib.util.spec_from_file_location('converter', TOOL)
-    tool = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(tool)
+def tool(load_tool, plain, monkeypatch):
+    tool = load_tool('dataset_converters/fashion_mnist.py')
     # the real sums belong to the real names
     real_names = {name[: -len('.gz')] for name, _ in mmpretrain_files()}
     assert set(tool.MD5) == real_names
@@ -200,10 +189,10 @@ def test_hanging_look_up_is_given_up(tool, monkeypatch):
     assert time.monotonic() - start < 1
 
 
-def test_needs_neither_torch_nor_mmpretrain_to_start():
+def test_needs_neither_torch_nor_mmpretrain_to_start(tool):
     code = (
         'import runpy, sys; '
-        f'runpy.run_path({str(TOOL)!r}); '
+        f'runpy.run_path({tool.__file__!r}); '
         "assert not {'torch', 'numpy', 'mmpretrain'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, '-c', code], check=True)

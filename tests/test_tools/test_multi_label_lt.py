@@ -1,28 +1,16 @@
 """tools/dataset_converters/multi_label_lt.py on data in the real formats."""
 
-import importlib.util
 import json
-from pathlib import Path
 
 import pytest
 
 from mmlt.class_stats import collect_class_stats
 from mmlt.datasets import COCOMLT, VOCMLT
 
-TOOL = (
-    Path(__file__).parents[2]
-    / 'tools'
-    / 'dataset_converters'
-    / 'multi_label_lt.py'
-)
-
 
 @pytest.fixture(scope='module')
-def tool():
-    spec = importlib.util.spec_from_file_location('multi_label_lt', TOOL)
-    tool = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(tool)
-    return tool
+def tool(load_tool):
+    return load_tool('dataset_converters/multi_label_lt.py')
 
 
 def write_coco(root):

@@ -15,27 +15,31 @@ Fewer and larger garments, for multi-label classification::
     python tools/dataset_converters/fashion_scenes.py \\
         --out data/fashion_scenes_multi_label --garments 3 --canvas 224 \\
         --sizes 60 100 --occlusion 0.4 --imbalance 100
+
+Masks are encoded by pycocotools, which ``--no-masks`` does without.
 """
 
 import argparse
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
-from pycocotools import mask as mask_utils
-
-from mmlt.datasets.fashion_scenes import (
-    CATEGORIES,
-    COLOURS,
-    GARMENTS,
+from scene_generator import (
     SceneStyle,
     compose,
     deal,
     train_counts,
     val_counts,
+)
+
+from mmlt.datasets.categories import (
+    COLOURS,
+    FASHION_SCENES_CATEGORIES,
+    GARMENTS,
 )
 
 IDX_FILES = {'train': 'train', 'val': 't10k'}
@@ -72,22 +76,47 @@ def read_garments(folder: Path, split: str) -> list[np.ndarray]:
     return kinds
 
 
-def annotate(owner: np.ndarray, categories: np.ndarray) -> list[dict]:
+def load_encoder() -> Callable[[np.ndarray], dict]:
+    """What makes a mask (H, W) run-length encoded.
+
+    Raises:
+        ModuleNotFoundError: If pycocotools is not installed.
+    """
+    try:
+        from pycocotools.mask import encode
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            f'{error}; masks need it: pip install pycocotools. Without '
+            'instance segmentation, --no-masks leaves them out'
+        ) from error
+
+    def encode_mask(mask: np.ndarray) -> dict:
+        counts = encode(np.asfortranarray(mask, np.uint8))['counts']
+        return {'size': list(mask.shape), 'counts': counts.decode()}
+
+    return encode_mask
+
+
+def annotate(
+    owner: np.ndarray,
+    categories: np.ndarray,
+    encode: Callable[[np.ndarray], dict] | None,
+) -> list[dict]:
     """Annotations of what is visible in a scene, without any id of theirs."""
     result = []
     for index, category in enumerate(categories.tolist()):
-        rle = mask_utils.encode(np.asfortranarray(owner == index, np.uint8))
-        result.append(
-            {
-                'category_id': category + 1,
-                'bbox': [float(x) for x in mask_utils.toBbox(rle)],
-                'area': float(mask_utils.area(rle)),
-                'segmentation': {
-                    'size': list(owner.shape),
-                    'counts': rle['counts'].decode(),
-                },
-            }
-        )
+        mask = owner == index
+        rows, columns = (np.flatnonzero(mask.any(axis)) for axis in (1, 0))
+        corner = columns[0], rows[0]
+        size = np.ptp(columns) + 1, np.ptp(rows) + 1
+        entry = {
+            'category_id': category + 1,
+            'bbox': [float(x) for x in (*corner, *size)],
+            'area': float(mask.sum()),
+        }
+        if encode is not None:
+            entry['segmentation'] = encode(mask)
+        result.append(entry)
     return result
 
 
@@ -98,11 +127,13 @@ def make_split(
     style: SceneStyle,
     out: Path,
     seed: int,
+    encode: Callable[[np.ndarray], dict] | None,
 ) -> tuple[list[dict], list[dict]]:
     """Write the images of a split; return the entries of its json."""
     code = list(IDX_FILES).index(split)
     rng = np.random.default_rng([seed, 1, code])
     palette = list(COLOURS.values())
+    num = len(FASHION_SCENES_CATEGORIES)
     # Each image of a kind comes once before any comes again.
     decks = [rng.permutation(len(images)) for images in kinds]
     used = [0] * len(kinds)
@@ -125,7 +156,7 @@ def make_split(
             '.jpg', image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
         )
         (out / name).write_bytes(data.tobytes())
-        absent = set(range(len(CATEGORIES))) - set(categories.tolist())
+        absent = set(range(num)) - set(categories.tolist())
         images.append(
             {
                 'id': 1_000_000 * code + number + 1,
@@ -138,7 +169,7 @@ def make_split(
                 'not_exhaustive_category_ids': [],
             }
         )
-        for entry in annotate(owner, categories):
+        for entry in annotate(owner, categories, encode):
             annotations.append(
                 {
                     'id': len(annotations) + 1,
@@ -153,7 +184,7 @@ def make_split(
 
 def describe_categories(scenes: list[np.ndarray]) -> list[dict]:
     """The json entries, with the counts of the training scenes."""
-    num = len(CATEGORIES)
+    num = len(FASHION_SCENES_CATEGORIES)
     present = np.concatenate([np.unique(scene) for scene in scenes])
     image_count = np.bincount(present, minlength=num)
     instance_count = np.bincount(np.concatenate(scenes), minlength=num)
@@ -163,15 +194,15 @@ def describe_categories(scenes: list[np.ndarray]) -> list[dict]:
     return [
         {
             'id': k + 1,
-            'name': CATEGORIES[k],
-            'synset': f'{CATEGORIES[k]}.n.01',
-            'synonyms': [CATEGORIES[k]],
-            'def': CATEGORIES[k].replace('_', ' '),
+            'name': name,
+            'synset': f'{name}.n.01',
+            'synonyms': [name],
+            'def': name.replace('_', ' '),
             'frequency': 'rcf'[group[k]],
             'image_count': int(image_count[k]),
             'instance_count': int(instance_count[k]),
         }
-        for k in range(num)
+        for k, name in enumerate(FASHION_SCENES_CATEGORIES)
     ]
 
 
@@ -226,6 +257,7 @@ def make(args: argparse.Namespace) -> None:
     style = SceneStyle(
         args.canvas, tuple(args.sizes), args.rotation, args.occlusion
     )
+    encode = load_encoder() if args.masks else None
     kinds = {split: read_garments(args.source, split) for split in IDX_FILES}
     rng = np.random.default_rng([args.seed, 0])
     counts = train_counts(
@@ -244,7 +276,13 @@ def make(args: argparse.Namespace) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for split in scenes:
         images, annotations = make_split(
-            split, scenes[split], kinds[split], style, args.out, args.seed
+            split,
+            scenes[split],
+            kinds[split],
+            style,
+            args.out,
+            args.seed,
+            encode,
         )
         content = {
             'info': {
@@ -252,7 +290,7 @@ def make(args: argparse.Namespace) -> None:
                 'arguments': {
                     key: value
                     for key, value in vars(args).items()
-                    if key not in ('source', 'out', 'figure')
+                    if key not in ('source', 'out', 'figure', 'masks')
                 },
             },
             'licenses': [],
@@ -296,6 +334,12 @@ def main(argv: list[str] | None = None) -> None:
         type=int,
         default=20,
         help='val instances of each category, at least',
+    )
+    add(
+        '--no-masks',
+        dest='masks',
+        action='store_false',
+        help='leave the masks out: boxes and labels need no pycocotools',
     )
     add('--figure', type=Path, help='draw sample scenes to this image file')
     make(parser.parse_args(argv))
