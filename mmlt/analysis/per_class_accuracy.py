@@ -1,8 +1,13 @@
-"""The figure that shows the tail: training counts under accuracies."""
+"""The figure that shows the tail: training counts under accuracies.
+
+C classes.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -72,3 +77,24 @@ def label_classes(axes: Axes, stats: ClassStats, order: np.ndarray) -> None:
         axes.set_xticks(range(len(order)), names, rotation=30, ha='right')
     else:
         axes.set_xlabel('class, by falling frequency')
+
+
+def class_rows(
+    stats: ClassStats,
+    names: Sequence[Any],
+    groups: Sequence[str],
+    values: dict[str, np.ndarray],
+) -> list[list]:
+    """The rows of a CSV file: headings, then the most frequent class first.
+
+    Args:
+        stats (ClassStats): Statistics of the training set.
+        names (Sequence): C names of classes.
+        groups (Sequence[str]): The name of the group of each class.
+        values (dict[str, np.ndarray]): Heading to (C,) numbers.
+    """
+    rows = [['class', 'group', 'training images', *values]]
+    for k in np.argsort(-stats.image_count, kind='stable'):
+        numbers = [f'{column[k]:.2f}' for column in values.values()]
+        rows.append([names[k], groups[k], stats.image_count[k], *numbers])
+    return rows

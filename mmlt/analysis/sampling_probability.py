@@ -12,7 +12,10 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
+from mmlt.class_stats import ClassStats
 from mmlt.class_stats.labels import collect_labels
+
+COLUMNS = ('class', 'images', 'without', 'expected', 'real')
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +80,34 @@ def sampling_probability(
         real=np.bincount(classes, image[images]),
         uniform=count / len(labels),
     )
+
+
+def probability_rows(
+    probability: SamplingProbability, stats: ClassStats
+) -> list[tuple]:
+    """Classes with images by falling frequency, as in ``COLUMNS``.
+
+    Args:
+        probability (SamplingProbability): Of a draw.
+        stats (ClassStats): Statistics of the same data set.
+
+    Returns:
+        list[tuple]: Name, training images, and the probability in a draw
+        without re-sampling, expected and real.
+    """
+    names = stats.classes or range(stats.num_classes)
+    order = np.argsort(-probability.uniform, kind='stable')
+    return [
+        (
+            str(names[k]),
+            int(stats.image_count[k]),
+            probability.uniform[k],
+            probability.expected[k],
+            probability.real[k],
+        )
+        for k in order
+        if stats.image_count[k]
+    ]
 
 
 def draw_sampling_probability(

@@ -12,9 +12,14 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from mmlt.class_stats import ClassStats
+from mmlt.class_stats.storage import load_tensors
 from mmlt.evaluation.functional import group_means, per_class_recall
-from mmlt.models.losses.logit_adjusted_loss import log_prior
 
+HOLD_OUT = (
+    "hold out a part of the training data: wrap it in dict(type='KFoldDataset'"
+    ', num_splits=10, fold=0, seed=0, dataset=...) for training, and write '
+    'the logits of the same with test_mode=True (see docs/posthoc.md)'
+)
 # Numbers of the logits to take at once.
 CHUNK_NUMBERS = 1_000_000
 
@@ -47,6 +52,50 @@ class TauSweep:
     def best_tau(self) -> float:
         """The tau to use."""
         return float(self.taus[self.best])
+
+    def to_dict(self) -> dict:
+        """Plain lists and numbers, of the groups with samples."""
+        groups = zip(self.group_names, self.groups.T, strict=True)
+        return {
+            'best_tau': self.best_tau,
+            'taus': self.taus.tolist(),
+            'balanced': self.balanced.tolist(),
+            'overall': self.overall.tolist(),
+            **{
+                name: values.tolist()
+                for name, values in groups
+                if not np.isnan(values).any()
+            },
+        }
+
+
+def load_held_out(path: str | Path) -> dict:
+    """Read the logits of data that were held out.
+
+    Args:
+        path (str | Path): What ``mmlt.DumpLogits`` wrote.
+
+    Returns:
+        dict: ``logits`` (N, C), ``labels`` (N,) and ``split``.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is something else, or of the test split.
+    """
+    dump = load_tensors(path, 'logits')
+    missing = {'logits', 'labels', 'split'} - set(dump)
+    if missing:
+        raise ValueError(
+            f'logits: {str(path)!r} lacks {sorted(missing)}; write it with '
+            'tools/test.py --dump-logits'
+        )
+    if 'test' in str(dump['split']):
+        raise ValueError(
+            f'logits: {str(path)!r} holds the split {dump["split"]!r}; '
+            'choosing tau on it would spoil every test result: '
+            f'{HOLD_OUT}'
+        )
+    return dump
 
 
 def winning_taus(
@@ -105,7 +154,7 @@ def sweep_tau(
         stats (ClassStats): Statistics of the training set.
         taus (Sequence[float]): T values.
         zero_count (str): ``'error'`` or ``'one'``, see
-            :func:`~mmlt.models.losses.logit_adjusted_loss.log_prior`.
+            :meth:`mmlt.class_stats.ClassStats.log_prior`.
         thresholds (Sequence[int]): Counts, each the first of the next group.
         group_names (Sequence[str]): Names of the groups, rarest first.
 
@@ -119,7 +168,8 @@ def sweep_tau(
             f'group_names must hold {len(thresholds) + 1} names for '
             f'thresholds={tuple(thresholds)}, got {tuple(group_names)}'
         )
-    log_pi = log_prior(stats, zero_count=zero_count, background='sum')
+    log_pi = stats.log_prior(zero_count=zero_count, background='sum')
+    log_pi = torch.from_numpy(log_pi)
     group = stats.groups(thresholds)
     low, high = (x.numpy() for x in winning_taus(logits, labels, log_pi))
     taus = np.asarray(taus, dtype=float)

@@ -1,22 +1,16 @@
 import numpy as np
 import pytest
-from matplotlib.figure import Figure
 
-from mmlt.analysis.per_class_accuracy import draw_per_class_accuracy
+from mmlt.analysis.per_class_accuracy import (
+    class_rows,
+    draw_per_class_accuracy,
+)
 from mmlt.class_stats import ClassStats
 
 STATS = ClassStats.single_label([10, 1000, 100], ['ant', 'bee', 'cat'])
 
 
-def test_classes_are_sorted_by_frequency(tmp_path, monkeypatch):
-    figures = []
-    save = Figure.savefig
-
-    def keep(figure, *args, **kwargs):
-        figures.append(figure)
-        save(figure, *args, **kwargs)
-
-    monkeypatch.setattr(Figure, 'savefig', keep)
+def test_classes_are_sorted_by_frequency(figures, tmp_path):
     path = tmp_path / 'figure.png'
     runs = {'one': np.array([1.0, 2.0, 3.0]), 'two': np.array([4, 5, np.nan])}
     draw_per_class_accuracy(STATS, runs, path)
@@ -33,3 +27,14 @@ def test_classes_are_sorted_by_frequency(tmp_path, monkeypatch):
 def test_wrong_number_of_accuracies(tmp_path):
     with pytest.raises(ValueError, match=r"accuracies\['one'\] has 2"):
         draw_per_class_accuracy(STATS, {'one': np.zeros(2)}, tmp_path / 'x')
+
+
+def test_rows_are_sorted_by_frequency():
+    values = {'one': np.array([1.0, 2.0, np.nan]), 'two': np.arange(3) / 3}
+    names = ['tail', 'head', 'medium']
+    assert class_rows(STATS, STATS.classes, names, values) == [
+        ['class', 'group', 'training images', 'one', 'two'],
+        ['bee', 'head', 1000, '2.00', '0.33'],
+        ['cat', 'medium', 100, 'nan', '0.67'],
+        ['ant', 'tail', 10, '1.00', '0.00'],
+    ]

@@ -1,133 +1,88 @@
-import csv
-import importlib.util
 import json
-from pathlib import Path
 
+import numpy as np
 import pytest
 
-TOOL = Path(__file__).parents[2] / 'tools/analysis_tools/per_class_ap.py'
+from mmlt.analysis.per_class_ap import as_detections, class_ap, training_stats
+from mmlt.class_stats import ClassStats
+from mmlt.evaluation.lvis import load_annotations
 
-
-@pytest.fixture(scope='module')
-def tool():
-    spec = importlib.util.spec_from_file_location('per_class_ap', TOOL)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+BOX = {'image_id': 1, 'bbox': [10, 10, 40, 40]}
+DETECTION = {**BOX, 'category_id': 9, 'score': 0.5}
+DOG = {'id': 9, 'name': 'dog', 'frequency': 'r', 'image_count': 5}
+CAT = {'id': 4, 'name': 'cat', 'frequency': 'f', 'image_count': 800}
+BIRD = {'id': 6, 'name': 'bird', 'frequency': 'c', 'image_count': 20}
 
 
 @pytest.fixture
-def ann_file(tmp_path):
+def annotations(tmp_path):
     """One image with a dog and a cat; no bird anywhere."""
-    box = {'image_id': 1, 'bbox': [10, 10, 40, 40], 'area': 1600}
-    path = tmp_path / 'annotations.json'
-    categories = [
-        (9, 'dog', 'r', 5),
-        (4, 'cat', 'f', 800),
-        (6, 'bird', 'c', 20),
+    image = {'id': 1, 'height': 100, 'width': 100, 'neg_category_ids': [6]}
+    objects = [
+        {'id': index, 'category_id': category, 'area': 1600, **BOX}
+        for index, category in enumerate((9, 4), start=1)
     ]
+    path = tmp_path / 'annotations.json'
     path.write_text(
         json.dumps(
             {
-                'images': [
-                    {
-                        'id': 1,
-                        'height': 100,
-                        'width': 100,
-                        'neg_category_ids': [6],
-                        'not_exhaustive_category_ids': [],
-                    }
-                ],
-                'annotations': [
-                    {'id': 1, 'category_id': 9, **box},
-                    {'id': 2, 'category_id': 4, **box},
-                ],
-                'categories': [
-                    {
-                        'id': index,
-                        'name': name,
-                        'frequency': group,
-                        'image_count': count,
-                    }
-                    for index, name, group, count in categories
-                ],
+                'images': [{**image, 'not_exhaustive_category_ids': []}],
+                'annotations': objects,
+                'categories': [DOG, CAT, BIRD],
             }
         )
     )
-    return str(path)
+    return load_annotations(path)
 
 
-def predictions(path, categories, image=1):
-    entries = [
-        {
-            'image_id': image,
-            'category_id': category,
-            'bbox': [10, 10, 40, 40],
-            'score': 0.5,
-        }
-        for category in categories
-    ]
-    path.write_text(json.dumps(entries))
-    return str(path)
+def test_ap_in_the_order_of_the_file(annotations):
+    ap = class_ap(annotations, as_detections([DETECTION], 'bbox'), 'bbox')
+    np.testing.assert_allclose(ap, [100, 0, np.nan])
 
 
-def run(tool, ann_file, out, runs, *options):
-    """Call the tool; runs: name -> predictions."""
-    argv = ['--ann-file', ann_file, '--out', str(out), *options]
-    for name, path in runs.items():
-        argv += ['--predictions', name, path]
-    tool.main(argv)
-
-
-def test_two_runs(tool, ann_file, tmp_path, capsys):
-    out = tmp_path / 'out'
-    runs = {
-        'base': predictions(tmp_path / 'a.json', [4]),
-        'bags': predictions(tmp_path / 'b.json', [9, 4]),
-    }
-    run(tool, ann_file, out, runs)
-    with open(out / 'per_class_ap.csv') as file:
-        assert list(csv.reader(file)) == [
-            ['class', 'group', 'training images', 'base', 'bags'],
-            ['cat', 'f', '800', '100.00', '100.00'],
-            ['bird', 'c', '20', 'nan', 'nan'],
-            ['dog', 'r', '5', '0.00', '100.00'],
-        ]
-    assert (out / 'per_class_ap.png').stat().st_size > 5000
-    text = capsys.readouterr().out
-    assert 'base: AP 50.00 r 0.00 c nan f 100.00' in text
-    assert 'bags: AP 100.00 r 100.00 c nan f 100.00' in text
-
-
-def test_given_statistics_must_fit(tool, ann_file, tmp_path):
-    stats = tmp_path / 'stats.json'
-    stats.write_text(json.dumps({'image_count': [3, 2]}))
-    runs = {'a': predictions(tmp_path / 'a.json', [4])}
-    with pytest.raises(ValueError, match=r'2 classes, but .* 3 categories'):
-        run(tool, ann_file, tmp_path, runs, '--class-stats', str(stats))
-
-
-def test_predictions_of_another_split(tool, ann_file, tmp_path):
-    runs = {'a': predictions(tmp_path / 'a.json', [4], image=77)}
+def test_detections_of_another_image(annotations):
+    detections = as_detections([{**DETECTION, 'image_id': 77}], 'bbox')
     with pytest.raises(ValueError, match='has no image 77'):
-        run(tool, ann_file, tmp_path, runs)
+        class_ap(annotations, detections, 'bbox')
 
 
-@pytest.mark.parametrize('text', ['{', '[{"image_id": 1}]', '{"a": 1}'])
-def test_damaged_predictions(tool, tmp_path, text):
-    path = tmp_path / 'a.json'
-    path.write_text(text)
-    with pytest.raises(ValueError, match='holds no bbox detections'):
-        tool.read_predictions(str(path), 'bbox')
+def test_no_detection_at_all(annotations):
+    ap = class_ap(annotations, as_detections([], 'bbox'), 'bbox')
+    np.testing.assert_allclose(ap, [0, 0, np.nan])
 
 
-def test_masks_are_asked_for(tool, tmp_path):
-    path = predictions(tmp_path / 'a.json', [4])
-    with pytest.raises(ValueError, match='holds no segm detections'):
-        tool.read_predictions(path, 'segm')
+@pytest.mark.parametrize('entries', [[{'image_id': 1}], {'a': 1}, [1]])
+def test_no_detections(entries):
+    with pytest.raises(ValueError, match='Error: '):
+        as_detections(entries, 'bbox')
 
 
-def test_nothing_to_compare(tool, ann_file, capsys):
-    with pytest.raises(SystemExit):
-        tool.main(['--ann-file', ann_file])
-    assert 'nothing to compare' in capsys.readouterr().err
+def test_masks_are_asked_for():
+    assert as_detections([DETECTION], 'bbox').masks is None
+    with pytest.raises(ValueError, match='segmentation'):
+        as_detections([DETECTION], 'segm')
+
+
+def test_training_counts_of_the_file(annotations):
+    stats = training_stats(annotations)
+    assert stats.image_count.tolist() == [5, 800, 20]
+    assert stats.classes == ('dog', 'cat', 'bird')
+
+
+def test_given_statistics_win_and_must_fit(annotations):
+    assert training_stats(annotations, [1, 2, 3]) == ClassStats.from_any(
+        [1, 2, 3]
+    )
+    with pytest.raises(ValueError, match=r'2 classes, but .* 3 categories'):
+        training_stats(annotations, [3, 2])
+
+
+def test_a_file_without_training_counts(annotations):
+    class Annotations:
+        cats = {  # noqa: RUF012
+            index: {'name': category['name']}
+            for index, category in annotations.cats.items()
+        }
+
+    with pytest.raises(ValueError, match='no image_count; give --class-stats'):
+        training_stats(Annotations)

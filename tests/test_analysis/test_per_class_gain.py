@@ -1,28 +1,14 @@
 import numpy as np
 import pytest
+import torch
 
-from mmlt.analysis import per_class_gain
-from mmlt.analysis.per_class_gain import draw_per_class_gain
+from mmlt.analysis.per_class_gain import compare_runs, draw_per_class_gain
 from mmlt.class_stats import ClassStats
 
 STATS = ClassStats(
     [20, 500, 3, 101, 7], num_images=600, classes=['a', 'b', 'c', 'd', 'e']
 )
 GAIN = np.array([1.0, -2.0, np.nan, 3.0, 4.5])
-
-
-@pytest.fixture
-def figures(monkeypatch):
-    """The figures that are drawn during a test."""
-    drawn = []
-
-    class Figure(per_class_gain.Figure):
-        def __init__(self, **kwargs):
-            super().__init__(**kwargs)
-            drawn.append(self)
-
-    monkeypatch.setattr(per_class_gain, 'Figure', Figure)
-    return drawn
 
 
 def test_bars_by_frequency_and_group(figures, tmp_path):
@@ -74,3 +60,25 @@ def test_what_does_not_fit(tmp_path):
     with pytest.raises(ValueError, match='group_names must hold 2 names'):
         draw_per_class_gain(STATS, GAIN, path, (10,))
     assert not path.exists()
+
+
+def test_average_precision_of_two_runs():
+    labels = torch.tensor([[1, 1, 0], [0, 1, -1], [-1, 0, 0]])
+    good = [[1.0, 2.0, 0.0], [0.0, 1.0, 0.0], [9.0, 0.0, 0.0]]
+    base, run = (
+        dict(
+            logits=torch.tensor(logits),
+            labels=labels,
+            sample_idx=torch.arange(3),
+        )
+        for logits in (torch.arange(3.0)[:, None].expand(3, 3).tolist(), good)
+    )
+    stats = ClassStats([7, 300, 50], num_images=400)
+    # Class 0: rank 2 of 2; 1: ranks 2 and 3 of 3; 2 without positives.
+    ap = compare_runs(base, run, stats)
+    np.testing.assert_allclose(ap[0], [50, 100 * (1 / 2 + 2 / 3) / 2, np.nan])
+    np.testing.assert_allclose(ap[1], [100, 100, np.nan])
+    with pytest.raises(ValueError, match='base and run differ in sample_idx'):
+        compare_runs(base, {**run, 'sample_idx': torch.ones(3)}, stats)
+    with pytest.raises(ValueError, match='2 classes, but the logits have 3'):
+        compare_runs(base, run, ClassStats.single_label([1, 2]))

@@ -3,9 +3,12 @@ import pytest
 from mmengine.dataset import BaseDataset
 
 from mmlt.analysis.sampling_probability import (
+    COLUMNS,
     draw_sampling_probability,
+    probability_rows,
     sampling_probability,
 )
+from mmlt.class_stats import collect_class_stats
 
 LABELS = [[0], [0, 1], [0, 1, 3], [3], [0], []]
 
@@ -52,3 +55,13 @@ def test_figure(tmp_path):
     path = tmp_path / 'figure.png'
     draw_sampling_probability(sampling_probability(MultiLabel()), path)
     assert path.stat().st_size > 5000
+
+
+def test_rows_by_falling_frequency():
+    dataset = MultiLabel()
+    probability = sampling_probability(dataset)
+    rows = probability_rows(probability, collect_class_stats(dataset))
+    # Nothing is known of class 2, without images.
+    assert [row[:2] for row in rows] == [('0', 4), ('1', 2), ('3', 2)]
+    assert len(COLUMNS) == len(rows[0])
+    np.testing.assert_allclose(rows[0][2:], [4 / 6, 1 / 3, 2.5 / 3])

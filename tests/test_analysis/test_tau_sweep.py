@@ -98,6 +98,7 @@ def test_groups_without_samples_are_nan_and_not_drawn(tmp_path):
     assert np.isnan(sweep.groups[:, 0]).all()
     assert not np.isnan(sweep.groups[:, 1:]).any()
     assert not np.isnan(sweep.balanced).any()
+    assert list(sweep.to_dict())[-2:] == ['medium', 'many']
     draw_tau_sweep(sweep, tmp_path / 'sweep.png')
     assert (tmp_path / 'sweep.png').read_bytes().startswith(b'\x89PNG')
 

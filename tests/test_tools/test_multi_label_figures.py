@@ -1,7 +1,6 @@
 """The tools that draw figures of multi-label data and losses."""
 
 import csv
-import importlib.util
 import json
 import re
 from pathlib import Path
@@ -15,7 +14,6 @@ import mmlt
 from mmlt.class_stats import ClassStats
 from mmlt.registry import MODELS
 
-TOOLS = Path(__file__).parents[2] / 'tools' / 'analysis_tools'
 CONFIGS = Path(mmlt.__file__).parent / '.mim' / 'configs' / 'db_loss'
 ERM = str(CONFIGS / 'erm_lite0-pfc_8e_fashion-scenes.py')
 DB = str(CONFIGS / 'db-focal_lite0-pfc_8e_fashion-scenes.py')
@@ -23,11 +21,9 @@ DB = str(CONFIGS / 'db-focal_lite0-pfc_8e_fashion-scenes.py')
 NUM_CLASSES = 60
 
 
-def load(name):
-    spec = importlib.util.spec_from_file_location(name, TOOLS / f'{name}.py')
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+@pytest.fixture
+def load(load_tool):
+    return lambda name: load_tool(f'analysis_tools/{name}.py')
 
 
 def read(path):
@@ -35,7 +31,7 @@ def read(path):
         return list(csv.reader(file))
 
 
-def test_negative_gradients(tmp_path, capsys):
+def test_negative_gradients(load, tmp_path, capsys):
     out = tmp_path / 'new' / 'gradients.png'
     load('negative_gradients').main(
         ['--scales', '3', '--positives', '1', '--out', str(out)]
@@ -87,7 +83,7 @@ def data(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_sampling_probability(data, capsys):
+def test_sampling_probability(load, data, capsys):
     load('sampling_probability').main(
         [ERM, '--out', 'new/p.png', '--csv', 'new/p.csv']
     )
@@ -109,7 +105,9 @@ def test_sampling_probability(data, capsys):
     assert 'A draw brings' in printed
 
 
-def test_sampling_probability_counts_classes_without_images(data, capsys):
+def test_sampling_probability_counts_classes_without_images(
+    load, data, capsys
+):
     indices = 'train_dataloader.dataset.indices=[30,31]'
     load('sampling_probability').main([ERM, '--cfg-options', indices])
     assert 'Without images: 30 classes' in capsys.readouterr().out
@@ -142,14 +140,22 @@ def logits(tmp_path, monkeypatch):
     return tmp_path
 
 
-def gain(base=('old', 'bad.pt'), run=('new', 'good.pt'), stats='stats.json'):
-    arguments = ['--base', *base, '--run', *run]
-    if stats is not None:
-        arguments += ['--class-stats', stats]
-    load('per_class_gain').main([*arguments, '--out', 'out'])
+@pytest.fixture
+def gain(load):
+    """Compare two runs, in the working folder."""
+
+    def gain(
+        base=('old', 'bad.pt'), run=('new', 'good.pt'), stats='stats.json'
+    ):
+        arguments = ['--base', *base, '--run', *run]
+        if stats is not None:
+            arguments += ['--class-stats', stats]
+        load('per_class_gain').main([*arguments, '--out', 'out'])
+
+    return gain
 
 
-def test_gain_of_two_files(logits, capsys):
+def test_gain_of_two_files(gain, logits, capsys):
     gain()
     # Class a: rank 2 of 2; b: ranks 2 and 3 of 3, (1 / 2 + 2 / 3) / 2.
     assert read(logits / 'out' / 'per_class_gain.csv') == [
@@ -166,7 +172,7 @@ def test_gain_of_two_files(logits, capsys):
     assert 'Without positives in the test set: 1 classes' in printed
 
 
-def test_gain_of_two_checkpoints(data):
+def test_gain_of_two_checkpoints(gain, data):
     """The class statistics are those in the checkpoints."""
     stats = ClassStats(range(60, 0, -1), num_images=60).to_dict()
     for index, config in enumerate((ERM, DB)):
@@ -192,7 +198,7 @@ def test_gain_of_two_checkpoints(data):
     assert read(data / 'out' / 'per_class_gain.csv') == [header, *rows]
 
 
-def test_gain_needs_training_counts(logits):
+def test_gain_needs_training_counts(gain, logits):
     with pytest.raises(ValueError, match='class_stats: logits do not tell'):
         gain(stats=None)
     ClassStats([7, 300], num_images=400).to_json('stats.json')
@@ -200,7 +206,7 @@ def test_gain_needs_training_counts(logits):
         gain()
 
 
-def test_gain_of_checkpoints_of_different_data(tmp_path, monkeypatch):
+def test_gain_of_checkpoints_of_different_data(gain, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for index in (0, 1):
         stats = ClassStats([60, 1 + index], num_images=60).to_dict()
@@ -209,7 +215,7 @@ def test_gain_of_checkpoints_of_different_data(tmp_path, monkeypatch):
         gain(('ERM', ERM, '0.pth'), ('DB-Focal', DB, '1.pth'), stats=None)
 
 
-def test_gain_of_what_does_not_fit(logits, capsys):
+def test_gain_of_what_does_not_fit(gain, logits, capsys):
     write_logits('other.pt', [[0.0] * 3] * 2, [[1, 0, 0], [1, 1, 1]])
     with pytest.raises(ValueError, match='base and run differ in sample_idx'):
         gain(run=('new', 'other.pt'))

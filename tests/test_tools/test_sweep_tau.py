@@ -1,8 +1,6 @@
 """tools/analysis_tools/sweep_tau.py on files that mmlt writes."""
 
-import importlib.util
 import json
-from pathlib import Path
 
 import pytest
 import torch
@@ -11,11 +9,7 @@ from mmpretrain.structures import DataSample
 from mmlt.class_stats import ClassStats
 from mmlt.evaluation.metrics import DumpLogits
 
-TOOL = Path(__file__).parents[2] / 'tools' / 'analysis_tools' / 'sweep_tau.py'
 COUNT = [500, 60, 8]
-spec = importlib.util.spec_from_file_location('sweep_tau', TOOL)
-tool = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(tool)
 
 
 def write_logits(path, split='train', n=900):
@@ -41,21 +35,28 @@ def files(tmp_path):
     return tmp_path
 
 
-def run(folder, *arguments, stats='stats.json', logits='logits.pt'):
-    tool.main(
-        [
-            str(folder / logits),
-            '--class-stats',
-            str(folder / stats),
-            '--out',
-            str(folder / 'out'),
-            *arguments,
-        ]
-    )
-    return json.loads((folder / 'out' / 'tau_sweep.json').read_text())
+@pytest.fixture
+def run(load_tool):
+    """Sweep over the files in a folder; return what the JSON holds."""
+    tool = load_tool('analysis_tools/sweep_tau.py')
+
+    def run(folder, *arguments, stats='stats.json', logits='logits.pt'):
+        tool.main(
+            [
+                str(folder / logits),
+                '--class-stats',
+                str(folder / stats),
+                '--out',
+                str(folder / 'out'),
+                *arguments,
+            ]
+        )
+        return json.loads((folder / 'out' / 'tau_sweep.json').read_text())
+
+    return run
 
 
-def test_table_curve_and_choice(files, capsys):
+def test_table_curve_and_choice(run, files, capsys):
     result = run(files)
     assert result['best_tau'] == pytest.approx(1.0, abs=0.25)
     assert len(result['taus']) == 41
@@ -69,7 +70,7 @@ def test_table_curve_and_choice(files, capsys):
     assert (files / 'out' / 'tau_sweep.png').stat().st_size > 5000
 
 
-def test_taus_and_groups_of_the_command_line(files, capsys):
+def test_taus_and_groups_of_the_command_line(run, files, capsys):
     result = run(
         files,
         *('--taus', '0', '0.2', '3'),
@@ -82,7 +83,7 @@ def test_taus_and_groups_of_the_command_line(files, capsys):
     assert 'widen --taus' in capsys.readouterr().out
 
 
-def test_classes_without_held_out_samples_are_mentioned(files, capsys):
+def test_classes_without_held_out_samples_are_mentioned(run, files, capsys):
     dump = torch.load(files / 'logits.pt')
     keep = dump['labels'] < 2
     dump.update(logits=dump['logits'][keep], labels=dump['labels'][keep])
@@ -92,7 +93,7 @@ def test_classes_without_held_out_samples_are_mentioned(files, capsys):
     assert '1 of 3 classes have no held-out' in capsys.readouterr().out
 
 
-def test_stats_of_a_checkpoint(files):
+def test_stats_of_a_checkpoint(run, files):
     stats = ClassStats.single_label(COUNT).to_dict()
     checkpoint = dict(meta=dict(class_stats=stats), state_dict={})
     torch.save(checkpoint, files / 'epoch_1.pth')
@@ -103,14 +104,14 @@ def test_stats_of_a_checkpoint(files):
 
 
 @pytest.mark.parametrize('split', ['test', 'test_A'])
-def test_the_test_split_is_refused(files, split):
+def test_the_test_split_is_refused(run, files, split):
     write_logits(files / 'logits.pt', split)
     with pytest.raises(ValueError, match=r'hold out .*KFoldDataset'):
         run(files)
     assert not (files / 'out').exists()
 
 
-def test_other_files_are_refused(files):
+def test_other_files_are_refused(run, files):
     with pytest.raises(FileNotFoundError, match=r'logits: no file .*no\.pt'):
         run(files, logits='no.pt')
     with pytest.raises(FileNotFoundError, match=r'class_stats: no file'):
@@ -131,12 +132,12 @@ def test_other_files_are_refused(files):
 @pytest.mark.parametrize(
     'taus', ['0 2 0', '0 2 1.5', '2 0 3', 'nan 2 3', '0 inf 3']
 )
-def test_bad_taus(files, taus):
+def test_bad_taus(run, files, taus):
     with pytest.raises(ValueError, match='taus must be a finite START'):
         run(files, '--taus', *taus.split())
 
 
-def test_zero_counts(files):
+def test_zero_counts(run, files):
     ClassStats.single_label([500, 60, 0]).to_json(files / 'stats.json')
     with pytest.raises(ValueError, match="zero_count='one'"):
         run(files)

@@ -2,7 +2,6 @@
 
 import os
 import pickle
-import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -148,7 +147,7 @@ def test_print_config_merges_bases_and_options(folder):
 
 
 @pytest.fixture
-def parse(monkeypatch, tmp_path):
+def parse(monkeypatch, run_tool, tmp_path):
     """Run a tool up to the point where it has its config."""
 
     def parse(tool, *arguments):
@@ -165,9 +164,7 @@ def parse(monkeypatch, tmp_path):
 
         monkeypatch.chdir(tmp_path)
         monkeypatch.setattr(launch, 'build_runner', Runner)
-        arguments = [tool, str(CONFIG), *map(str, arguments)]
-        monkeypatch.setattr(sys, 'argv', arguments)
-        runpy.run_path(str(TOOLS / tool), run_name='__main__')
+        run_tool(tool, CONFIG, *arguments)
         return configs[0]
 
     return parse

@@ -22,120 +22,16 @@ import numpy as np
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-from mmlt.analysis.per_class_accuracy import draw_per_class_accuracy
-from mmlt.class_stats import ClassStats
-from mmlt.evaluation.functional import group_means
-from mmlt.evaluation.lvis.protocol import (
-    GROUPS,
-    Detections,
-    average_precision,
-    evaluate,
-    load_annotations,
+from mmlt.analysis.per_class_accuracy import (
+    class_rows,
+    draw_per_class_accuracy,
 )
+from mmlt.analysis.per_class_ap import as_detections, class_ap, training_stats
+from mmlt.evaluation.functional import group_means
+from mmlt.evaluation.lvis import GROUPS, Detections, load_annotations
 
 
-def read_predictions(path: str, iou_type: str) -> Detections:
-    """Read a json file of detections.
-
-    Raises:
-        FileNotFoundError: If there is none.
-        ValueError: If it holds something else.
-    """
-    if not Path(path).is_file():
-        raise FileNotFoundError(f'predictions: no file {path!r}')
-    try:
-        entries = json.loads(Path(path).read_text(encoding='utf-8'))
-        columns = {
-            key: [entry[key] for entry in entries]
-            for key in ('image_id', 'category_id', 'bbox', 'score')
-        }
-        masks = None
-        if iou_type == 'segm':
-            masks = [entry['segmentation'] for entry in entries]
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(
-            f'predictions: {path!r} holds no {iou_type} detections '
-            f'({type(error).__name__}: {error}); write it with '
-            'mmlt.LVISMetric(outfile_prefix=...)'
-        ) from error
-    return Detections(
-        np.array(columns['image_id'], np.int64),
-        np.array(columns['category_id'], np.int64),
-        np.array(columns['bbox'], np.float64).reshape(-1, 4),
-        np.array(columns['score'], np.float64),
-        masks,
-    )
-
-
-def predict(
-    name: str, config: str, checkpoint: str, args: argparse.Namespace
-) -> str:
-    """Test a detector; return the file of its predictions."""
-    cfg = Config.fromfile(config)
-    cfg.load_from = checkpoint
-    cfg.work_dir = str(args.out / name)
-    prefix = args.out / name / 'predictions'
-    cfg.test_evaluator = dict(
-        type='mmlt.LVISMetric',
-        ann_file=args.ann_file,
-        metric=args.metric,
-        format_only=True,
-        outfile_prefix=str(prefix),
-    )
-    Runner.from_cfg(cfg).test()
-    return f'{prefix}.{args.metric}.json'
-
-
-def class_ap(
-    annotations: object, detections: Detections, iou_type: str
-) -> np.ndarray:
-    """(C,) AP in percent, in file order; NaN for what does not occur.
-
-    Raises:
-        ValueError: If the detections are of other images.
-    """
-    unknown = set(detections.image_id.tolist()) - set(annotations.imgs)
-    if unknown:
-        raise ValueError(
-            f'predictions: the annotation file has no image {min(unknown)}; '
-            'both must be of one split'
-        )
-    precision = evaluate(annotations, detections, iou_type).precision
-    row = {category: k for k, category in enumerate(sorted(annotations.cats))}
-    return np.array(
-        [
-            100 * average_precision(precision[:, :, row[category], 0])
-            for category in annotations.cats
-        ]
-    )
-
-
-def training_stats(annotations: object, given: str | None) -> ClassStats:
-    """What is given, or the counts in the annotation file.
-
-    Raises:
-        ValueError: If the file has none or the classes differ in number.
-    """
-    cats = list(annotations.cats.values())
-    if given is not None:
-        stats = ClassStats.from_any(given)
-        if stats.num_classes != len(cats):
-            raise ValueError(
-                f'class_stats: {stats.num_classes} classes, but ann_file has '
-                f'{len(cats)} categories'
-            )
-        return stats
-    if not all('image_count' in category for category in cats):
-        raise ValueError(
-            'ann_file: its categories have no image_count; give --class-stats'
-        )
-    return ClassStats(
-        [category['image_count'] for category in cats],
-        classes=[category['name'] for category in cats],
-    )
-
-
-def main(argv: list[str] | None = None) -> None:
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -162,8 +58,50 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
     if not args.predictions + args.run:
         parser.error('nothing to compare: give --predictions or --run')
-    args.out.mkdir(parents=True, exist_ok=True)
+    return args
 
+
+def read_predictions(path: str, iou_type: str) -> Detections:
+    """Read a json file of detections.
+
+    Raises:
+        FileNotFoundError: If there is none.
+        ValueError: If it holds something else.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f'predictions: no file {path!r}')
+    try:
+        entries = json.loads(Path(path).read_text(encoding='utf-8'))
+        return as_detections(entries, iou_type)
+    except ValueError as error:
+        raise ValueError(
+            f'predictions: {path!r} holds no {iou_type} detections ({error}); '
+            'write it with mmlt.LVISMetric(outfile_prefix=...)'
+        ) from error
+
+
+def predict(
+    name: str, config: str, checkpoint: str, args: argparse.Namespace
+) -> str:
+    """Test a detector; return the file of its predictions."""
+    cfg = Config.fromfile(config)
+    cfg.load_from = checkpoint
+    cfg.work_dir = str(args.out / name)
+    prefix = args.out / name / 'predictions'
+    cfg.test_evaluator = dict(
+        type='mmlt.LVISMetric',
+        ann_file=args.ann_file,
+        metric=args.metric,
+        format_only=True,
+        outfile_prefix=str(prefix),
+    )
+    Runner.from_cfg(cfg).test()
+    return f'{prefix}.{args.metric}.json'
+
+
+def main(argv: list[str] | None = None) -> None:
+    args = parse_args(argv)
+    args.out.mkdir(parents=True, exist_ok=True)
     annotations = load_annotations(args.ann_file)
     stats = training_stats(annotations, args.class_stats)
     files = dict(args.predictions)
@@ -176,18 +114,17 @@ def main(argv: list[str] | None = None) -> None:
         for name, path in files.items()
     }
     cats = list(annotations.cats.values())
-    with open(args.out / 'per_class_ap.csv', 'w', newline='') as file:
-        table = csv.writer(file)
-        table.writerow(['class', 'group', 'training images', *results])
-        for k in np.argsort(-stats.image_count, kind='stable'):
-            table.writerow(
-                [cats[k]['name'], cats[k]['frequency'], stats.image_count[k]]
-                + [f'{values[k]:.2f}' for values in results.values()]
-            )
+    names, frequency = (
+        [c[key] for c in cats] for key in ('name', 'frequency')
+    )
+    table = args.out / 'per_class_ap.csv'
+    with open(table, 'w', newline='', encoding='utf-8') as file:
+        rows = class_rows(stats, names, frequency, results)
+        csv.writer(file).writerows(rows)
     draw_per_class_accuracy(
         stats, results, args.out / 'per_class_ap.png', measure='AP'
     )
-    groups = np.array([GROUPS.index(each['frequency']) for each in cats])
+    groups = np.array([GROUPS.index(letter) for letter in frequency])
     for name, values in results.items():
         means = group_means(values, groups, len(GROUPS))
         print(

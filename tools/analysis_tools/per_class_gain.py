@@ -16,16 +16,17 @@ import csv
 from pathlib import Path
 
 import numpy as np
-import torch
 
-from mmlt.analysis.per_class_gain import draw_per_class_gain
-from mmlt.class_stats import ClassStats, check_thresholds
-from mmlt.class_stats.storage import load_tensors
+from mmlt.analysis.per_class_accuracy import class_rows
+from mmlt.analysis.per_class_gain import (
+    compare_runs,
+    draw_per_class_gain,
+    load_logits,
+    training_stats,
+)
+from mmlt.class_stats import check_thresholds
 from mmlt.engine.launch import build_runner, load_config
 from mmlt.evaluation.functional import group_means
-from mmlt.evaluation.metrics.shot_multi_label_map import (
-    class_average_precision,
-)
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -89,70 +90,6 @@ def test(name: str, config: str, checkpoint: str, out: Path) -> Path:
     return path
 
 
-def load_logits(path: str | Path) -> dict:
-    """Read logits and labels of multi-label data.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If it holds something else.
-    """
-    dump = load_tensors(path, 'logits')
-    missing = {'logits', 'labels', 'sample_idx'} - set(dump)
-    if missing or dump['labels'].shape != dump['logits'].shape:
-        raise ValueError(
-            f'logits: {str(path)!r} holds none of multi-label data; write it '
-            'with tools/test.py --multi-label --dump-logits'
-        )
-    return dump
-
-
-def check_pair(base: dict, run: dict, stats: ClassStats) -> None:
-    """Raise if logits are of other samples or classes."""
-    for key in ('sample_idx', 'labels'):
-        if not torch.equal(base[key], run[key]):
-            raise ValueError(
-                f'base and run differ in {key}; test both on the same data'
-            )
-    num_classes = run['logits'].shape[1]
-    if num_classes != stats.num_classes:
-        raise ValueError(
-            f'class_stats: {stats.num_classes} classes, but the logits have '
-            f'{num_classes}; give those of the training set'
-        )
-
-
-def training_stats(given: str | None, checkpoints: list[str]) -> ClassStats:
-    """What is given, or what the checkpoints agree on."""
-    files = checkpoints if given is None else [given]
-    if not files:
-        raise ValueError(
-            'class_stats: logits do not tell the training counts; give '
-            '--class-stats'
-        )
-    first, *others = map(ClassStats.from_any, files)
-    for stats in others:
-        difference = first.difference(stats)
-        if difference is not None:
-            raise ValueError(
-                'class_stats: the checkpoints were trained on different '
-                f'data ({difference}); choose with --class-stats'
-            )
-    return first
-
-
-def write_csv(
-    path: Path, stats: ClassStats, groups: list[str], values: dict
-) -> None:
-    """One row a class, the most frequent first."""
-    names = stats.classes or range(stats.num_classes)
-    with open(path, 'w', newline='', encoding='utf-8') as file:
-        table = csv.writer(file)
-        table.writerow(['class', 'group', 'training images', *values])
-        for k in np.argsort(-stats.image_count, kind='stable'):
-            row = [f'{column[k]:.2f}' for column in values.values()]
-            table.writerow([names[k], groups[k], stats.image_count[k], *row])
-
-
 def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
     check_thresholds(args.thresholds)
@@ -163,11 +100,7 @@ def main(argv: list[str] | None = None) -> None:
         load_logits(words[1] if len(words) == 2 else test(*words, args.out))
         for words in runs
     ]
-    check_pair(*dumps, stats)
-    base, run = (
-        class_average_precision(dump['logits'].numpy(), dump['labels'].numpy())
-        for dump in dumps
-    )
+    base, run = compare_runs(*dumps, stats)
     args.out.mkdir(parents=True, exist_ok=True)
     figure = args.out / 'per_class_gain.png'
     draw_per_class_gain(
@@ -181,8 +114,10 @@ def main(argv: list[str] | None = None) -> None:
     values = {args.base[0]: base, args.run[0]: run, 'gain': run - base}
     group = stats.groups(args.thresholds)
     groups = [args.group_names[g] for g in group]
+    names = stats.classes or range(stats.num_classes)
     table = args.out / 'per_class_gain.csv'
-    write_csv(table, stats, groups, values)
+    with open(table, 'w', newline='', encoding='utf-8') as file:
+        csv.writer(file).writerows(class_rows(stats, names, groups, values))
     for name, ap in values.items():
         means = group_means(ap, group, len(args.group_names))
         parts = zip(args.group_names, means, strict=True)

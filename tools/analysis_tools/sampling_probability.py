@@ -14,40 +14,19 @@ import csv
 import math
 from pathlib import Path
 
-import numpy as np
 from mmengine.config import DictAction
 from rich.box import ASCII
 from rich.console import Console
 from rich.table import Table
 
 from mmlt.analysis.sampling_probability import (
-    SamplingProbability,
+    COLUMNS,
     draw_sampling_probability,
+    probability_rows,
     sampling_probability,
 )
-from mmlt.class_stats import ClassStats, collect_class_stats
+from mmlt.class_stats import collect_class_stats
 from mmlt.engine.launch import build_training_set
-
-COLUMNS = ('class', 'images', 'without', 'expected', 'real')
-
-
-def table_rows(
-    probability: SamplingProbability, stats: ClassStats
-) -> list[tuple]:
-    """Classes with images by falling frequency, as in ``COLUMNS``."""
-    names = stats.classes or range(stats.num_classes)
-    order = np.argsort(-probability.uniform, kind='stable')
-    return [
-        (
-            str(names[k]),
-            int(stats.image_count[k]),
-            probability.uniform[k],
-            probability.expected[k],
-            probability.real[k],
-        )
-        for k in order
-        if stats.image_count[k]
-    ]
 
 
 def print_table(rows: list[tuple]) -> None:
@@ -80,7 +59,7 @@ def main(argv: list[str] | None = None) -> None:
     dataset = build_training_set(args.config, args.cfg_options)
     probability = sampling_probability(dataset)
     stats = collect_class_stats(dataset)
-    rows = table_rows(probability, stats)
+    rows = probability_rows(probability, stats)
     print_table(rows)
     if len(rows) < stats.num_classes:
         print(f'Without images: {stats.num_classes - len(rows)} classes')

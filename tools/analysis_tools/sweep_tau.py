@@ -24,15 +24,13 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from mmlt.analysis.tau_sweep import TauSweep, draw_tau_sweep, sweep_tau
-from mmlt.class_stats import ClassStats
-from mmlt.class_stats.storage import load_tensors
-
-HOLD_OUT = (
-    "hold out a part of the training data: wrap it in dict(type='KFoldDataset'"
-    ', num_splits=10, fold=0, seed=0, dataset=...) for training, and write '
-    'the logits of the same with test_mode=True (see docs/posthoc.md)'
+from mmlt.analysis.tau_sweep import (
+    TauSweep,
+    draw_tau_sweep,
+    load_held_out,
+    sweep_tau,
 )
+from mmlt.class_stats import ClassStats
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -76,28 +74,6 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument('--out', default='.', help='folder to write to')
     return parser.parse_args(argv)
-
-
-def load_logits(path: str) -> dict:
-    """Read a dump of held-out logits.
-
-    Raises:
-        FileNotFoundError: If there is none.
-        ValueError: If it is something else, or of the test split.
-    """
-    dump = load_tensors(path, 'logits')
-    missing = {'logits', 'labels', 'split'} - set(dump)
-    if missing:
-        raise ValueError(
-            f'logits: {path!r} lacks {sorted(missing)}; write it with '
-            'tools/test.py --dump-logits'
-        )
-    if 'test' in str(dump['split']):
-        raise ValueError(
-            f'logits: {path!r} holds the split {dump["split"]!r}; choosing '
-            f'tau on it would spoil every test result: {HOLD_OUT}'
-        )
-    return dump
 
 
 def taus_of(start: float, stop: float, num: float) -> np.ndarray:
@@ -150,7 +126,7 @@ def print_notes(sweep: TauSweep, labels: torch.Tensor, classes: int) -> None:
 def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
     taus = taus_of(*args.taus)
-    dump = load_logits(args.logits)
+    dump = load_held_out(args.logits)
     stats = ClassStats.from_any(args.class_stats)
     sweep = sweep_tau(
         dump['logits'],
@@ -164,16 +140,8 @@ def main(argv: list[str] | None = None) -> None:
     out = Path(args.out)
     out.mkdir(parents=True, exist_ok=True)
     draw_tau_sweep(sweep, out / 'tau_sweep.png')
-    result = {
-        'best_tau': sweep.best_tau,
-        'taus': sweep.taus.tolist(),
-        'balanced': sweep.balanced.tolist(),
-        'overall': sweep.overall.tolist(),
-    }
-    for name, values in zip(sweep.group_names, sweep.groups.T, strict=True):
-        if not np.isnan(values).any():
-            result[name] = values.tolist()
-    (out / 'tau_sweep.json').write_text(json.dumps(result) + '\n')
+    result = json.dumps(sweep.to_dict())
+    (out / 'tau_sweep.json').write_text(f'{result}\n')
     print_table(sweep)
     print_notes(sweep, dump['labels'], stats.num_classes)
     print(f'Best tau: {sweep.best_tau:.4g}')
