@@ -7,7 +7,7 @@ from mmpretrain.models.heads import LinearClsHead
 from mmpretrain.structures import DataSample
 from torch import Tensor, nn
 
-from mmlt.models.losses.bags_loss import BAGSLoss
+from mmlt.models.losses.bags_loss import complete_config
 from mmlt.registry import MODELS
 
 
@@ -42,14 +42,13 @@ class BAGSHead(LinearClsHead):
         cal_acc: bool = False,
         init_cfg: dict | None = None,
     ) -> None:
-        loss = dict(loss or dict(type='mmlt.BAGSLoss'))
-        if MODELS.get(loss['type']) is not BAGSLoss:
-            raise TypeError(
-                'BAGSHead needs a loss of the type mmlt.BAGSLoss, got '
-                f'{loss["type"]}; use LinearClsHead for other losses'
-            )
-        loss.setdefault('num_classes', num_classes)
-        loss.setdefault('background_group', False)
+        loss = complete_config(
+            loss,
+            'BAGSHead',
+            'LinearClsHead',
+            num_classes=num_classes,
+            background_group=False,
+        )
         super().__init__(
             num_classes=num_classes,
             in_channels=in_channels,

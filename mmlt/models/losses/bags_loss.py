@@ -48,6 +48,32 @@ def suggest_thresholds(
     return tuple(int(edge) for edge in rising if edge > max(count[0], 0))
 
 
+def complete_config(
+    loss: dict | None, head: str, other: str, **defaults: Any
+) -> dict:
+    """The config of the ``BAGSLoss`` of a head.
+
+    Args:
+        loss (dict | None): What the head was given; None for the defaults.
+        head (str): Name of the head, for messages.
+        other (str): The head to use for other losses.
+        **defaults: Arguments of the loss, where ``loss`` leaves them out.
+
+    Raises:
+        TypeError: If ``loss`` is another loss.
+    """
+    config = {**defaults, **(loss or dict(type='mmlt.BAGSLoss'))}
+    kind = config['type']
+    if isinstance(kind, str):
+        kind = MODELS.get(kind)
+    if kind is not BAGSLoss:
+        raise TypeError(
+            f'{head} needs a loss of the type mmlt.BAGSLoss, got '
+            f'{config["type"]}; use {other} for other losses'
+        )
+    return config
+
+
 @MODELS.register_module()
 class BAGSLoss(BoxLoss):
     r"""Balanced group softmax: one softmax for classes of like frequency.

@@ -7,7 +7,7 @@ from typing import Any
 from mmdet.models.roi_heads.bbox_heads import Shared2FCBBoxHead
 
 from mmlt import compat
-from mmlt.models.losses.bags_loss import BAGSLoss
+from mmlt.models.losses.bags_loss import complete_config
 from mmlt.registry import MODELS
 
 
@@ -41,13 +41,12 @@ class BAGSBBoxHead(Shared2FCBBoxHead):
         cosine_scale: float | None = None,
         **kwargs: Any,
     ) -> None:
-        loss_cls = dict(loss_cls or dict(type='mmlt.BAGSLoss'))
-        loss_cls.setdefault('num_classes', num_classes)
-        if MODELS.get(loss_cls['type']) is not BAGSLoss:
-            raise TypeError(
-                'BAGSBBoxHead needs loss_cls of the type mmlt.BAGSLoss, got '
-                f'{loss_cls["type"]}; use Shared2FCBBoxHead for other losses'
-            )
+        loss_cls = complete_config(
+            loss_cls,
+            'BAGSBBoxHead',
+            'Shared2FCBBoxHead',
+            num_classes=num_classes,
+        )
         if cosine_scale is not None:
             if cosine_scale <= 0 or 'cls_predictor_cfg' in kwargs:
                 raise ValueError(

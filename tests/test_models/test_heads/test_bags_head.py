@@ -4,6 +4,8 @@ from mmengine.registry import MODELS
 from mmpretrain.structures import DataSample
 from torch.testing import assert_close
 
+from mmlt.models.losses import BAGSLoss
+
 C, WIDTH = 4, 6
 LOSS = dict(
     type='mmlt.BAGSLoss', thresholds=(10, 100), class_stats=[500, 50, 5, 6]
@@ -62,6 +64,14 @@ def test_mixed_labels_are_refused():
     sample = DataSample().set_gt_score(torch.full((C,), 0.25))
     with pytest.raises(ValueError, match='soft'):
         build().loss((torch.randn(1, WIDTH),), [sample])
+
+
+def test_types_may_be_classes():
+    """As in MMEngine's pure Python configs."""
+    head = build(dict(LOSS, type=BAGSLoss))
+    assert type(head.loss_module) is BAGSLoss
+    with pytest.raises(TypeError, match=r'mmlt\.BAGSLoss'):
+        build(dict(type=torch.nn.CrossEntropyLoss))
 
 
 def test_bad_loss():
