@@ -10,6 +10,7 @@ from mmpretrain.structures import DataSample
 from numpy.testing import assert_array_equal
 
 from mmlt.class_stats import ClassStats
+from mmlt.models.unwrap import unwrap
 
 EPOCHS = 3
 COUNTS = [8, 5, 2]
@@ -104,7 +105,7 @@ def train(work_dir, last=EPOCHS, resume=False, distributed=False):
             runner.train()
     else:
         runner.train()
-    model = runner.model.module if distributed else runner.model
+    model = unwrap(runner.model)
     weights = {
         name: value.numpy().copy()
         for name, value in model.state_dict().items()

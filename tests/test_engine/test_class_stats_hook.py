@@ -448,7 +448,7 @@ def train_on(rank, work_dir, train, fail):
         'calls': calls,
         'loss': count(loss_of(runner).class_stats),
         'metric': count(metric.class_stats),
-        'hook': hook_of(runner, 'ClassStatsHook').stats,
+        'hook': hook_of(runner, 'ClassStatsHook').class_stats,
         'weight': runner.model.module.head.fc.weight.tolist(),
     }
 

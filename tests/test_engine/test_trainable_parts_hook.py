@@ -172,6 +172,27 @@ def test_says_what_a_checkpoint_does_not_fill(tmp_path):
     assert 'fit: trunk.0.bias (4,), in the checkpoint absent\n' in log
 
 
+def test_names_are_those_behind_torch_compile(tmp_path):
+    model = torch.compile(Toy(), backend='eager')
+    runner = make_runner(tmp_path / 'a', ['heads.1'], model=model)
+    before = state(runner)
+    runner.train()
+    assert {
+        name.split('.', 1)[1] for name in changed(before, state(runner))
+    } == {'heads.1.weight', 'heads.1.bias'}
+    for name, told in (('compiled', False), ('plain', True)):
+        content = runner.model if name == 'compiled' else Toy()
+        path = tmp_path / f'{name}.pth'
+        torch.save({'state_dict': content.state_dict()}, path)
+        model = torch.compile(Toy(), backend='eager')
+        loaded = make_runner(
+            tmp_path / name, ['heads.1'], model=model, load_from=str(path)
+        )
+        loaded.train()
+        # MMEngine does not fill a compiled model with plain names.
+        assert ('Frozen at random values' in log_of(loaded)) == told
+
+
 def train_on_rank(rank, work_dir):
     wrapper = dict(
         type='MMDistributedDataParallel',

@@ -6,7 +6,19 @@ from collections.abc import Sized
 
 import numpy as np
 
-from mmlt.class_stats.labels import collect_labels
+from mmlt.class_stats.labels import ImageLabels, collect_labels
+
+
+def labels_of(dataset: Sized) -> ImageLabels:
+    """``collect_labels`` of a data set, which must have some."""
+    labels = collect_labels(dataset)
+    if not labels.labels.size:
+        raise ValueError(
+            f'dataset: none of the {len(dataset)} images of '
+            f'{type(dataset).__name__} has a label, so there is no class to '
+            'draw; use the annotated training split'
+        )
+    return labels
 
 
 class ClassImages:
@@ -27,13 +39,7 @@ class ClassImages:
     """
 
     def __init__(self, dataset: Sized) -> None:
-        images, classes = collect_labels(dataset).unique()
-        if not classes.size:
-            raise ValueError(
-                f'dataset: none of the {len(dataset)} images of '
-                f'{type(dataset).__name__} has a label, so there is no class '
-                'to draw; use the annotated training split'
-            )
+        images, classes = labels_of(dataset).unique()
         self.counts = np.bincount(classes)
         self._images = images[np.argsort(classes, kind='stable')]
         self._starts = np.cumsum(self.counts) - self.counts

@@ -8,9 +8,10 @@ from collections.abc import Sized
 import numpy as np
 
 from mmlt.class_stats import ClassStats, collect_class_stats
-from mmlt.class_stats.labels import ImageLabels, collect_labels
+from mmlt.class_stats.labels import ImageLabels
 from mmlt.registry import DATA_SAMPLERS
 
+from .class_images import labels_of
 from .shared_stream import SharedStreamSampler
 
 FREQUENCIES = ('image', 'instance', 'both')
@@ -144,17 +145,10 @@ class RepeatFactorSampler(SharedStreamSampler):
             )
         if by not in FREQUENCIES:
             raise ValueError(f'by must be one of {FREQUENCIES}, got {by!r}')
-        labels = collect_labels(dataset)
-        if not labels.labels.size:
-            raise ValueError(
-                f'dataset: none of the {len(dataset)} images of '
-                f'{type(dataset).__name__} has a label; use the annotated '
-                'training split'
-            )
+        labels = labels_of(dataset)
+        stats = collect_class_stats(dataset)
         self.repeat_factor = image_repeat_factors(
-            labels,
-            class_repeat_factors(collect_class_stats(dataset), threshold, by),
-            keep_empty,
+            labels, class_repeat_factors(stats, threshold, by), keep_empty
         )
         # Rounded: sums of floats are not quite what they should be.
         total = math.ceil(round(self.repeat_factor.sum(), 6))

@@ -1,83 +1,17 @@
-"""Schedules of BBN's alpha, and the hook that writes it into the model."""
+"""Write the alpha of a schedule into a bilateral-branch network."""
+
+from __future__ import annotations
 
 import math
 from functools import partial
 
-import numpy as np
 import torch
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import IterBasedTrainLoop, Runner
 
+from mmlt.engine.schedules import SCHEDULES
+from mmlt.models.unwrap import unwrap
 from mmlt.registry import HOOKS
-
-
-def parabolic(progress: float) -> float:
-    """From 1 to 0, slow at first: the schedule of BBN."""
-    return 1 - progress**2
-
-
-def linear(progress: float) -> float:
-    """From 1 to 0 at constant speed."""
-    return 1 - progress
-
-
-def cosine(progress: float) -> float:
-    """From 1 to 0 along a quarter of a cosine."""
-    return math.cos(progress * math.pi / 2)
-
-
-def parabolic_increment(progress: float) -> float:
-    """From 0 to 1: the re-balancing branch comes first."""
-    return progress**2
-
-
-def equal(progress: float) -> float:
-    """0.5 throughout."""
-    return 0.5
-
-
-def beta(
-    progress: float, a: float = 0.2, b: float = 0.2, seed: int = 0
-) -> float:
-    """Draw from Beta(a, b); the same progress always gives the same draw.
-
-    Args:
-        progress (float): T / T_max in [0, 1].
-        a (float): First parameter of the distribution. Defaults to 0.2.
-        b (float): Second parameter of the distribution. Defaults to 0.2.
-        seed (int): Which sequence of draws; equal on all ranks. Defaults to
-            0.
-    """
-    draw = round(progress * 2**53)
-    return float(np.random.default_rng((seed, draw)).beta(a, b))
-
-
-def step(progress: float, at: float = 0.5) -> float:
-    """1 before ``at`` (a fraction of T_max), 0 from then on: two stages.
-
-    Args:
-        progress (float): T / T_max in [0, 1].
-        at (float): Where the second stage begins, in [0, 1]. Defaults to 0.5.
-    """
-    if not 0 <= at <= 1:
-        raise ValueError(f'at must be in [0, 1], but got {at}')
-    return 1.0 if progress < at else 0.0
-
-
-SCHEDULES = {
-    schedule.__name__: schedule
-    for schedule in (
-        parabolic,
-        linear,
-        cosine,
-        parabolic_increment,
-        equal,
-        beta,
-        step,
-    )
-}
-"""Schedules by name: pure functions of T / T_max in [0, 1] to alpha."""
 
 
 @HOOKS.register_module()
@@ -179,10 +113,7 @@ class AlphaScheduleHook(Hook):
 
 
 def _alpha_buffer(model: torch.nn.Module) -> torch.Tensor:
-    """Return the ``alpha`` of a model behind torch.compile and DDP."""
-    model = getattr(model, '_orig_mod', model)
-    if is_model_wrapper(model):
-        model = model.module
+    model = unwrap(model)
     alpha = getattr(model, 'alpha', None)
     if not isinstance(alpha, torch.Tensor) or alpha.ndim:
         raise TypeError(

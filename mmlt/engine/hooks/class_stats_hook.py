@@ -10,12 +10,13 @@ from mmengine.hooks import Hook
 from torch import nn
 
 from mmlt.class_stats import ClassStats, collect_class_stats
-from mmlt.class_stats.receiver import HOW_TO_GIVE_STATS
+from mmlt.class_stats.receiver import ClassStatsReceiver
+from mmlt.models.unwrap import unwrap
 from mmlt.registry import HOOKS
 
 
 @HOOKS.register_module()
-class ClassStatsHook(Hook):
+class ClassStatsHook(ClassStatsReceiver, Hook):
     """Give the class statistics to modules, metrics and hooks.
 
     Whatever has a method ``set_class_stats`` receives them: modules of the
@@ -37,22 +38,23 @@ class ClassStatsHook(Hook):
     priority = 'HIGH'
 
     def __init__(self, class_stats: Any = None) -> None:
-        self.given = ClassStats.from_any(class_stats)
         self.loaded: ClassStats | None = None
-        self.stats = self.given
         self._in_training = False
+        self.init_class_stats(class_stats)
 
     def before_train(self, runner) -> None:
         """Count, compare with what was resumed, and hand out."""
-        stats = self.given or _count_on_rank_0(runner.train_dataloader.dataset)
+        if not self.class_stats_given:
+            dataset = runner.train_dataloader.dataset
+            self.set_class_stats(_count_on_rank_0(dataset))
+        stats = self.class_stats
         self._warn_if_changed(runner, stats)
-        self.stats = stats
         runner.logger.info(
             f'Class statistics: {stats.num_classes} classes, '
             f'{stats.num_images} images, imbalance factor '
             f'{stats.imbalance_factor():.4g}'
         )
-        self._hand_out(runner, stats)
+        self._hand_out(runner)
         self._in_training = True
 
     def after_train(self, runner) -> None:
@@ -70,13 +72,14 @@ class ClassStatsHook(Hook):
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
         """Add the statistics to the checkpoint."""
-        if self.stats is not None:
-            checkpoint['meta']['class_stats'] = self.stats.to_dict()
+        if self.class_stats is not None:
+            checkpoint['meta']['class_stats'] = self.class_stats.to_dict()
 
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
         """Keep the checkpoint's statistics for testing and comparison."""
         self.loaded = ClassStats.from_checkpoint(checkpoint)
-        self.stats = self.given or self.loaded
+        # None, too: the statistics of another checkpoint do not serve.
+        self.set_class_stats(self.loaded)
 
     def _warn_if_changed(self, runner, stats: ClassStats) -> None:
         # `load_from` may well be another data set; a resumed run may not.
@@ -91,21 +94,18 @@ class ClassStatsHook(Hook):
             )
 
     def _serve_checkpoint(self, runner, evaluator) -> None:
-        if self.stats is not None:
-            self._hand_out(runner, self.stats)
+        if self.class_stats is not None:
+            self._hand_out(runner)
         for metric in evaluator.metrics:
-            if getattr(metric, 'class_stats', False) is None:
-                raise ValueError(
-                    f'{type(metric).__name__} has no class statistics: the '
-                    f'checkpoint holds none; {HOW_TO_GIVE_STATS}'
-                )
+            if isinstance(metric, ClassStatsReceiver):
+                metric.check_class_stats()
 
-    def _hand_out(self, runner, stats: ClassStats) -> None:
+    def _hand_out(self, runner) -> None:
         for model in _models(runner):
-            _check_num_classes(model, stats)
+            _check_num_classes(model, self.class_stats)
         for part in _parts(runner):
             if hasattr(part, 'set_class_stats'):
-                part.set_class_stats(stats)
+                part.set_class_stats(self.class_stats)
         for model in _models(runner):
             # An average of buffers, too, still refers to the replaced ones.
             if getattr(model, 'update_buffers', False):
@@ -113,7 +113,7 @@ class ClassStatsHook(Hook):
 
 
 def _models(runner) -> Iterator[nn.Module]:
-    yield runner.model
+    yield unwrap(runner.model)
     for hook in runner.hooks:
         if isinstance(getattr(hook, 'ema_model', None), nn.Module):
             yield hook.ema_model

@@ -9,13 +9,14 @@ from mmengine.hooks import Hook
 from torch import Tensor, nn
 
 from mmlt.class_stats import ClassStats
+from mmlt.class_stats.receiver import ClassStatsReceiver
 from mmlt.models.posthoc.edits import describe
 from mmlt.models.posthoc.find import find_classifiers
 from mmlt.registry import HOOKS, TASK_UTILS
 
 
 @HOOKS.register_module()
-class ClassifierEditHook(Hook):
+class ClassifierEditHook(ClassStatsReceiver, Hook):
     """Edit the last linear layer for validation and test only.
 
     The edited weights are computed once an epoch, from the weights that are
@@ -60,16 +61,10 @@ class ClassifierEditHook(Hook):
             )
         self.edits = [TASK_UTILS.build(edit) for edit in edits]
         self.layers = layers
-        self.class_stats = ClassStats.from_any(class_stats)
-        self.class_stats_given = self.class_stats is not None
         self._loaded_meta: dict = {}
         self._edited: list[tuple[nn.Module, Tensor, Tensor | None]] = []
         self._trained: list[tuple[nn.Module, Tensor, Tensor | None]] = []
-
-    def set_class_stats(self, stats: ClassStats) -> None:
-        """Take ``stats``, unless the config has given others."""
-        if not self.class_stats_given:
-            self.class_stats = stats
+        self.init_class_stats(class_stats)
 
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
         """Remember the checkpoint's statistics and former edits."""
@@ -107,11 +102,14 @@ class ClassifierEditHook(Hook):
 
     def _compute(self, runner) -> list[tuple[nn.Module, Tensor, Tensor]]:
         self._check_edited_once(runner)
-        stats = self.class_stats or self._stats_of_checkpoint(runner.model)
+        model = runner.model
+        # What ClassStatsHook gave, else what a checkpoint would carry: that
+        # of the loaded one's meta or that in the buffers of a loss.
+        stats = self.class_stats or ClassStats.from_checkpoint(
+            dict(meta=self._loaded_meta, state_dict=model.state_dict())
+        )
         edited = []
-        for _, layer, num_classes in find_classifiers(
-            runner.model, self.layers
-        ):
+        for _, layer, num_classes in find_classifiers(model, self.layers):
             weight, bias = layer.weight.detach(), layer.bias
             bias = None if bias is None else bias.detach()
             for edit in self.edits:
@@ -136,13 +134,6 @@ class ClassifierEditHook(Hook):
                     'the loaded checkpoint already: test it without '
                     'ClassifierEditHook, or test the original checkpoint'
                 )
-
-    def _stats_of_checkpoint(self, model: nn.Module) -> ClassStats | None:
-        content = self._loaded_meta.get('class_stats')
-        if content is not None:
-            return ClassStats.from_dict(content)
-        modules = (getattr(m, 'class_stats', None) for m in model.modules())
-        return next((stats for stats in modules if stats is not None), None)
 
 
 def _replace(

@@ -14,6 +14,7 @@ from mmengine.optim import OptimWrapper
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
+from mmlt.models.unwrap import unwrap
 from mmlt.registry import HOOKS
 
 
@@ -57,7 +58,6 @@ class TrainablePartsHook(Hook):
             )
         self.trainable = list(trainable)
         self.norm_eval = norm_eval
-        self._kept: list[str] = []
         self._frozen_norms: list[nn.Module] = []
 
     def before_run(self, runner) -> None:
@@ -66,19 +66,17 @@ class TrainablePartsHook(Hook):
             return  # Validation or test: there is nothing to train.
         _check_first_stage(runner._load_from)
         model, wrapped = runner.model, is_model_wrapper(runner.model)
-        if wrapped:
-            if not isinstance(model, DistributedDataParallel):
-                raise TypeError(
-                    'TrainablePartsHook cannot freeze parts of a '
-                    f'{type(model).__name__}, whose parameters are sharded; '
-                    'use MMDistributedDataParallel'
-                )
-            model = model.module
-        self._freeze(runner, model)
+        if wrapped and not isinstance(model, DistributedDataParallel):
+            raise TypeError(
+                'TrainablePartsHook cannot freeze parts of a '
+                f'{type(model).__name__}, whose parameters are sharded; '
+                'use MMDistributedDataParallel'
+            )
+        self._freeze(runner, unwrap(model))
         if wrapped:
             # The wrapper in place waits for gradients that no longer come.
             runner.model = runner.wrap_model(
-                runner.cfg.get('model_wrapper_cfg'), model
+                runner.cfg.get('model_wrapper_cfg'), model.module
             )
 
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
@@ -86,23 +84,20 @@ class TrainablePartsHook(Hook):
 
         A new classifier is meant to start afresh; a frozen part is not.
         """
-        if not self._kept:
+        if not isinstance(runner.optim_wrapper, OptimWrapper):
             return
-        content = checkpoint.get('state_dict', checkpoint)
+        # The prefix of torch.compile stays: MMEngine loads by these names.
         content = {
             name.removeprefix('module.'): tuple(value.shape)
-            for name, value in content.items()
+            for name, value in checkpoint.get('state_dict', checkpoint).items()
         }
-        model = runner.model
-        model = model.module if is_model_wrapper(model) else model
-        fresh = {
-            name: f'{name} {tuple(parameter.shape)}, in the checkpoint '
-            f'{content.get(name, "absent")}'
-            for name, parameter in model.named_parameters()
-            if content.get(name) != tuple(parameter.shape)
-        }
-        new = [text for name, text in fresh.items() if name in self._kept]
-        lost = [text for name, text in fresh.items() if name not in self._kept]
+        new, lost = [], []
+        for name, parameter in runner.model.named_parameters():
+            name, shape = name.removeprefix('module.'), tuple(parameter.shape)
+            if content.get(name) != shape:
+                found = content.get(name, 'absent')
+                text = f'{name} {shape}, in the checkpoint {found}'
+                (new if parameter.requires_grad else lost).append(text)
         if new:
             runner.logger.warning(
                 f'Trained afresh, not loaded: {"; ".join(new)}'
@@ -139,7 +134,6 @@ class TrainablePartsHook(Hook):
             and is_norm(module)
             and not any(_fits(pattern, name) for pattern in self.trainable)
         ]
-        self._kept = kept
         number = sum(parameters[name].numel() for name in kept)
         total = sum(parameter.numel() for parameter in parameters.values())
         runner.logger.info(

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from mmcv.cnn import Conv2d, Linear
-from mmengine.model import BaseTTAModel, is_model_wrapper
 from torch import nn
+
+from mmlt.models.unwrap import unwrap
 
 from .edits import check_layer
 
@@ -46,8 +47,7 @@ def find_classifiers(
         ValueError: If nothing is found, with the linear layers there are, or
             if a layer cannot be edited.
     """
-    while is_model_wrapper(model) or isinstance(model, BaseTTAModel):
-        model = model.module
+    model = unwrap(model)
     if layers is None:
         layers = _stock_layers(model)
     elif isinstance(layers, str) or not layers:
