@@ -51,7 +51,7 @@ class ClassStatsReceiver:
         if stats is not None:
             self._take(stats)
 
-    def set_class_stats(self, stats: ClassStats) -> None:
+    def set_class_stats(self, stats: ClassStats | None) -> None:
         """Take ``stats``, unless the config has given others.
 
         Raises:

@@ -155,7 +155,7 @@ class ElementLoss(ClassStatsModule):
         if self.needs_class_stats:
             self.check_class_stats()
         self.check_target(cls_score, target)
-        if self.is_first_batch and not torch.compiler.is_compiling():
+        if not torch.compiler.is_compiling() and self.is_first_batch:
             self.check_values(cls_score, target)
         return in_full_precision(cls_score)
 
