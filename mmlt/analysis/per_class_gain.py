@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 
 from mmlt.analysis.class_frequency import group_ranges
 from mmlt.analysis.per_class_accuracy import label_classes
-from mmlt.class_stats import ClassStats
+from mmlt.class_stats import ClassStats, check_groups
 from mmlt.class_stats.storage import load_tensors
 from mmlt.evaluation.functional import class_average_precision, group_means
 
@@ -139,12 +139,8 @@ def draw_per_class_gain(
             f'gain has {len(gain)} entries, but there are '
             f'{stats.num_classes} classes'
         )
+    check_groups(thresholds, group_names)
     ranges = group_ranges(thresholds)
-    if len(group_names) != len(ranges):
-        raise ValueError(
-            f'group_names must hold {len(ranges)} names for '
-            f'thresholds={tuple(thresholds)}, got {tuple(group_names)}'
-        )
     order = np.argsort(-stats.image_count, kind='stable')
     group = stats.groups(thresholds)
     means = group_means(gain, group, len(ranges))

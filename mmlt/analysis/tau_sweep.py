@@ -11,7 +11,7 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from mmlt.class_stats import ClassStats
+from mmlt.class_stats import ClassStats, check_groups
 from mmlt.class_stats.storage import load_tensors
 from mmlt.evaluation.functional import group_means, per_class_recall
 
@@ -163,11 +163,7 @@ def sweep_tau(
             policy or group is of no use.
     """
     _check(logits, labels, stats, taus)
-    if len(group_names) != len(thresholds) + 1:
-        raise ValueError(
-            f'group_names must hold {len(thresholds) + 1} names for '
-            f'thresholds={tuple(thresholds)}, got {tuple(group_names)}'
-        )
+    check_groups(thresholds, group_names)
     log_pi = stats.log_prior(zero_count=zero_count, background='sum')
     log_pi = torch.from_numpy(log_pi)
     group = stats.groups(thresholds)

@@ -412,6 +412,22 @@ def check_thresholds(thresholds: Sequence[int]) -> None:
         )
 
 
+def check_groups(
+    thresholds: Sequence[int], group_names: Sequence[str]
+) -> None:
+    """Raise unless there are thresholds and a name for each group."""
+    check_thresholds(thresholds)
+    if len(group_names) != len(thresholds) + 1:
+        raise ValueError(
+            f'group_names must hold {len(thresholds) + 1} names for '
+            f'thresholds={tuple(thresholds)}, got {tuple(group_names)}'
+        )
+    if len(set(group_names)) < len(group_names):
+        raise ValueError(
+            f'group_names must differ from each other, got {group_names}'
+        )
+
+
 def _as_counts(name: str, value: Any) -> np.ndarray:
     """(C,) read-only int64 counts; raises instead of clipping."""
     array = np.asarray(value)

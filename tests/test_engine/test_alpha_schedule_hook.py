@@ -1,6 +1,3 @@
-import runpy
-import sys
-from pathlib import Path
 from types import SimpleNamespace
 from uuid import uuid4
 
@@ -196,17 +193,3 @@ def test_t_max_must_reach_the_end(by_epoch, loop, last):
 def test_bad_arguments(arguments, message):
     with pytest.raises(ValueError, match=message):
         HOOKS.build(dict(type='mmlt.AlphaScheduleHook', **arguments))
-
-
-def test_tool_draws_all_schedules(tmp_path, monkeypatch):
-    out = tmp_path / 'alpha.png'
-    tool = Path(__file__).parents[2] / 'tools/analysis_tools'
-    tool = str(tool / 'alpha_schedules.py')
-    monkeypatch.setattr(
-        sys, 'argv', [tool, '--epochs', '5', '--out', str(out)]
-    )
-    runpy.run_path(tool, run_name='__main__')
-    assert out.read_bytes().startswith(b'\x89PNG')
-    monkeypatch.setattr(sys, 'argv', [tool, '--epochs', '9', '--t-max', '5'])
-    with pytest.raises(SystemExit):
-        runpy.run_path(tool, run_name='__main__')

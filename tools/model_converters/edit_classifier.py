@@ -19,10 +19,9 @@ import torch
 from mmengine.config import Config, DictAction
 from mmengine.registry import MODELS, init_default_scope
 
-from mmlt.analysis.edit_checkpoint import edit_checkpoint
 from mmlt.class_stats import ClassStats
 from mmlt.class_stats.storage import load_tensors
-from mmlt.models.posthoc import LogitAdjustment, TauNorm
+from mmlt.models.posthoc import LogitAdjustment, TauNorm, edit_checkpoint
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:

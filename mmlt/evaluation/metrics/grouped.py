@@ -10,7 +10,7 @@ import numpy as np
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 
-from mmlt.class_stats import ClassStats, check_by, check_thresholds
+from mmlt.class_stats import ClassStats, check_by, check_groups
 from mmlt.class_stats.receiver import ClassStatsReceiver
 from mmlt.evaluation.functional import group_means
 from mmlt.evaluation.tables import class_table
@@ -56,20 +56,10 @@ class GroupedMetric(ClassStatsReceiver, BaseMetric):
         prefix: str | None = None,
     ) -> None:
         super().__init__(collect_device=collect_device, prefix=prefix)
-        check_thresholds(thresholds)
+        check_groups(thresholds, group_names)
         check_by(by)
         self.thresholds = tuple(thresholds)
         self.group_names = tuple(group_names)
-        if len(self.group_names) != len(self.thresholds) + 1:
-            raise ValueError(
-                f'group_names must hold {len(self.thresholds) + 1} names for '
-                f'thresholds={self.thresholds}, got {self.group_names}'
-            )
-        if len(set(self.group_names)) < len(self.group_names):
-            raise ValueError(
-                'group_names must differ from each other, got '
-                f'{self.group_names}'
-            )
         self.by = by
         self.per_class = per_class
         self.init_class_stats(class_stats)

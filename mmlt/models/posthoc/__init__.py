@@ -1,3 +1,4 @@
+from .checkpoint import edit_checkpoint
 from .edits import LogitAdjustment, TauNorm, adjust_logits, tau_normalize
 from .find import Classifier, find_classifiers
 
@@ -6,6 +7,7 @@ __all__ = [
     'LogitAdjustment',
     'TauNorm',
     'adjust_logits',
+    'edit_checkpoint',
     'find_classifiers',
     'tau_normalize',
 ]

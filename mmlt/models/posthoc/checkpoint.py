@@ -8,8 +8,9 @@ from typing import Any
 from torch import nn
 
 from mmlt.class_stats import ClassStats
-from mmlt.models.posthoc import LogitAdjustment, TauNorm, find_classifiers
-from mmlt.models.posthoc.edits import describe
+
+from .edits import LogitAdjustment, TauNorm, describe
+from .find import find_classifiers
 
 
 def edit_checkpoint(

@@ -2,8 +2,7 @@ import pytest
 import torch
 from mmpretrain.models.heads import LinearClsHead
 
-from mmlt.analysis.edit_checkpoint import edit_checkpoint
-from mmlt.models.posthoc import LogitAdjustment, TauNorm
+from mmlt.models.posthoc import LogitAdjustment, TauNorm, edit_checkpoint
 
 
 def test_a_model_without_bias():
