@@ -63,7 +63,8 @@ def _look_up_packages_once(monkeypatch):
 
 
 @pytest.mark.parametrize('path', CONFIGS)
-def test_config_does_one_step(path, tmp_path):
+def test_config_does_one_step(path, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     # As a child of it in a user's folder, which must find all its types.
     child = tmp_path / 'child.py'
     child.write_text(f"_base_ = ['mmlt::{path}']\n")
@@ -72,7 +73,9 @@ def test_config_does_one_step(path, tmp_path):
         if cfg.default_scope == 'mmdet':
             check_detector(cfg, write_annotations(tmp_path))
         else:
+            write_features(cfg)
             check_classifier(cfg)
+        check_pipelines(cfg)
     assert cfg.train_cfg.max_epochs > 0
 
 
@@ -233,6 +236,29 @@ def step(cfg, model, batch, stats) -> None:
     assert {n for n, p in parameters.items() if p.grad is not None} == trained
     assert all(parameters[name].grad.isfinite().all() for name in trained)
     runner.optim_wrapper.step()
+
+
+def check_pipelines(cfg) -> None:
+    """All transforms are found from where the data set is built."""
+    for loader in (
+        cfg.train_dataloader, cfg.val_dataloader, cfg.test_dataloader
+    ):  # fmt: skip
+        dataset = loader.dataset
+        with DATASETS.switch_scope_and_registry(dataset.get('_scope_')):
+            while 'dataset' in dataset:
+                dataset = dataset.dataset
+            built = DATASETS.build({**dataset, 'lazy_init': True})
+        assert len(built.pipeline.transforms) == len(dataset.pipeline) > 0
+
+
+def write_features(cfg) -> None:
+    """The file of features that the data set's transform reads, if any."""
+    for loader in (cfg.train_dataloader, cfg.val_dataloader):
+        load = loader.dataset.get('pipeline', [{}])[0]
+        if load.get('type') == 'mmlt.LoadImageFeature':
+            path = Path(load.file)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            np.savez(path, names=['1.jpg'], features=np.zeros((1, 4)))
 
 
 @torch.no_grad()

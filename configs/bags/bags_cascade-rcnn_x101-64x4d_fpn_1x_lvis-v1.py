@@ -1,22 +1,20 @@
-_base_ = '../baselines/cascade-rcnn_x101-64x4d_fpn_1x_lvis-v1.py'
+_base_ = [
+    '../baselines/cascade-rcnn_x101-64x4d_fpn_1x_lvis-v1.py',
+    '../_base_/methods/bags.py',
+    '../_base_/methods/classifier_only.py',
+]
 
 model = dict(
     roi_head=dict(
         bbox_head=[
-            dict(
-                head,
-                type='mmlt.BAGSBBoxHead',
-                loss_cls=dict(type='mmlt.BAGSLoss'),
-            )
+            dict(head, **_base_.bags_stage)
             for head in _base_.model.roi_head.bbox_head
         ]
     )
 )
 default_hooks = dict(
     trainable_parts=dict(
-        type='mmlt.TrainablePartsHook',
-        trainable=['roi_head.bbox_head.*.fc_cls'],
+        _base_.classifier_only, trainable=['roi_head.bbox_head.*.fc_cls']
     )
 )
-
 load_from = 'work_dirs/cascade-rcnn_x101-64x4d_fpn_1x_lvis-v1/epoch_12.pth'

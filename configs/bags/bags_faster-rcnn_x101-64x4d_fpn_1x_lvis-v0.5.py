@@ -1,18 +1,9 @@
-_base_ = '../baselines/faster-rcnn_x101-64x4d_fpn_1x_lvis-v0.5.py'
+_base_ = [
+    '../baselines/faster-rcnn_x101-64x4d_fpn_1x_lvis-v0.5.py',
+    '../_base_/methods/bags.py',
+    '../_base_/methods/classifier_only.py',
+]
 
-model = dict(
-    roi_head=dict(
-        bbox_head=dict(
-            type='mmlt.BAGSBBoxHead',
-            loss_cls=dict(_delete_=True, type='mmlt.BAGSLoss'),
-        )
-    )
-)
-default_hooks = dict(
-    trainable_parts=dict(
-        type='mmlt.TrainablePartsHook',
-        trainable=['roi_head.bbox_head.fc_cls'],
-    )
-)
-
+model = dict(roi_head=dict(bbox_head=_base_.bags_head))
+default_hooks = dict(trainable_parts=_base_.classifier_only)
 load_from = 'work_dirs/faster-rcnn_x101-64x4d_fpn_1x_lvis-v0.5/epoch_12.pth'

@@ -8,16 +8,10 @@ _base_ = [
 model = dict(
     roi_head=dict(
         bbox_head=[
-            dict(head, num_classes=1203)
+            dict(head, num_classes=_base_.num_classes)
             for head in _base_.model.roi_head.bbox_head
         ],
     ),
-    test_cfg=dict(rcnn=dict(score_thr=0.0001, max_per_img=300)),
+    test_cfg=dict(rcnn=_base_.rcnn_test_cfg),
 )
-
-# The detector of MMDetection's model zoo, trained on COCO.
-load_from = (
-    'https://download.openmmlab.com/mmdetection/v2.0/'
-    'cascade_rcnn/cascade_rcnn_x101_64x4d_fpn_1x_coco/'
-    'cascade_rcnn_x101_64x4d_fpn_1x_coco_20200515_075702-43ce6a30.pth'
-)
+load_from = _base_.coco_checkpoint

@@ -5,15 +5,10 @@ _base_ = [
     '../_base_/datasets/fashion_scenes_detection.py',
     '../_base_/schedules/fashion-scenes_bs16_4e.py',
     '../_base_/runtimes/detection_runtime.py',
+    '../_base_/methods/classifier_only.py',
 ]
 
-default_hooks = dict(
-    trainable_parts=dict(
-        type='mmlt.TrainablePartsHook',
-        trainable=['roi_head.bbox_head.fc_cls'],
-    )
-)
-
+default_hooks = dict(trainable_parts=_base_.classifier_only)
 load_from = (
     'work_dirs/faster-rcnn_r18-small_fpn_12e_fashion-scenes/epoch_12.pth'
 )

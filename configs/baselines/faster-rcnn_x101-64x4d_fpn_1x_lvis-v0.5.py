@@ -6,15 +6,7 @@ _base_ = [
 ]
 
 model = dict(
-    roi_head=dict(
-        bbox_head=dict(num_classes=1230),
-    ),
-    test_cfg=dict(rcnn=dict(score_thr=0.0, max_per_img=300)),
+    roi_head=dict(bbox_head=dict(num_classes=_base_.num_classes)),
+    test_cfg=dict(rcnn=_base_.rcnn_test_cfg),
 )
-
-# The detector of MMDetection's model zoo, trained on COCO.
-load_from = (
-    'https://download.openmmlab.com/mmdetection/v2.0/'
-    'faster_rcnn/faster_rcnn_x101_64x4d_fpn_1x_coco/'
-    'faster_rcnn_x101_64x4d_fpn_1x_coco_20200204-833ee192.pth'
-)
+load_from = _base_.coco_checkpoint

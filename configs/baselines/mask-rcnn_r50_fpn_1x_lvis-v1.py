@@ -1,5 +1,5 @@
 _base_ = [
-    'mmdet::_base_/models/mask-rcnn_r50_fpn.py',
+    '../_base_/models/mask-rcnn_r50_fpn.py',
     '../_base_/datasets/lvis_v1_instance.py',
     '../_base_/schedules/lvis_bs16_12e.py',
     '../_base_/runtimes/detection_runtime.py',
@@ -7,15 +7,9 @@ _base_ = [
 
 model = dict(
     roi_head=dict(
-        bbox_head=dict(num_classes=1203),
-        mask_head=dict(num_classes=1203),
+        bbox_head=dict(num_classes=_base_.num_classes),
+        mask_head=dict(num_classes=_base_.num_classes),
     ),
-    test_cfg=dict(rcnn=dict(score_thr=0.0001, max_per_img=300)),
+    test_cfg=dict(rcnn=_base_.rcnn_test_cfg),
 )
-
-# The detector of MMDetection's model zoo, trained on COCO.
-load_from = (
-    'https://download.openmmlab.com/mmdetection/v2.0/'
-    'mask_rcnn/mask_rcnn_r50_fpn_1x_coco/'
-    'mask_rcnn_r50_fpn_1x_coco_20200205-d4b0c5d6.pth'
-)
+load_from = _base_.coco_checkpoint

@@ -1,8 +1,6 @@
-_base_ = './mask-rcnn_r50_fpn_1x_lvis-v1.py'
+_base_ = [
+    './mask-rcnn_r50_fpn_1x_lvis-v1.py',
+    '../_base_/methods/classifier_edits.py',
+]
 
-default_hooks = dict(
-    classifier_edit=dict(
-        type='mmlt.ClassifierEditHook',
-        edits=[dict(type='mmlt.LogitAdjustment', tau=1.0, by='instance')],
-    )
-)
+default_hooks = dict(classifier_edit=_base_.posthoc_boxes)

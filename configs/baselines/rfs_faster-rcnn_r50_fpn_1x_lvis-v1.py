@@ -1,7 +1,3 @@
-_base_ = './faster-rcnn_r50_fpn_1x_lvis-v1.py'
+_base_ = ['./faster-rcnn_r50_fpn_1x_lvis-v1.py', '../_base_/methods/rfs.py']
 
-train_dataloader = dict(
-    sampler=dict(
-        _delete_=True, type='mmlt.RepeatFactorSampler', threshold=0.001
-    )
-)
+train_dataloader = dict(sampler=_base_.repeat_factor)

@@ -1,7 +1,3 @@
-_base_ = './mask-rcnn_r50_fpn_1x_lvis-v0.5.py'
+_base_ = ['./mask-rcnn_r50_fpn_1x_lvis-v0.5.py', '../_base_/methods/rfs.py']
 
-train_dataloader = dict(
-    sampler=dict(
-        _delete_=True, type='mmlt.RepeatFactorSampler', threshold=0.001
-    )
-)
+train_dataloader = dict(sampler=_base_.repeat_factor)

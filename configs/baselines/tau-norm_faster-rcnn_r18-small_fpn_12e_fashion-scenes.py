@@ -1,8 +1,6 @@
-_base_ = './faster-rcnn_r18-small_fpn_12e_fashion-scenes.py'
+_base_ = [
+    './faster-rcnn_r18-small_fpn_12e_fashion-scenes.py',
+    '../_base_/methods/classifier_edits.py',
+]
 
-default_hooks = dict(
-    classifier_edit=dict(
-        type='mmlt.ClassifierEditHook',
-        edits=[dict(type='mmlt.TauNorm', tau=1.0)],
-    )
-)
+default_hooks = dict(classifier_edit=_base_.tau_norm)

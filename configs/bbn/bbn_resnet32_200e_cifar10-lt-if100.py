@@ -1,14 +1,11 @@
-_base_ = '../baselines/ce_resnet32_200e_cifar10-lt-if100.py'
+_base_ = [
+    '../baselines/ce_resnet32_200e_cifar10-lt-if100.py',
+    '../_base_/methods/bbn.py',
+]
 
 model = dict(
-    type='mmlt.BBNClassifier',
-    backbone=dict(
-        _delete_=True,
-        type='mmlt.BilateralBackbone',
-        backbone={{_base_.model.backbone}},
-    ),
-    head=dict(type='mmlt.BBNHead', cal_acc=True),
+    _base_.bbn.model,
+    backbone=dict(_base_.bbn.backbone, backbone=_base_.model.backbone),
 )
-# batch_size counts the images of each sampler: 128 uniform + 128 reversed.
-train_dataloader = dict(batch_sampler=dict(type='mmlt.BilateralBatchSampler'))
-default_hooks = dict(alpha=dict(type='mmlt.AlphaScheduleHook'))
+train_dataloader = dict(batch_sampler=_base_.bbn.batch_sampler)
+default_hooks = dict(alpha=_base_.bbn.alpha)

@@ -1,15 +1,12 @@
-_base_ = '../baselines/ce_resnet50_90e_inaturalist2017.py'
+_base_ = [
+    '../baselines/ce_resnet50_90e_inaturalist2017.py',
+    '../_base_/methods/bbn.py',
+]
 
 model = dict(
-    type='mmlt.BBNClassifier',
-    backbone=dict(
-        _delete_=True,
-        type='mmlt.BilateralBackbone',
-        backbone={{_base_.model.backbone}},
-    ),
-    head=dict(type='mmlt.BBNHead', cal_acc=True),
+    _base_.bbn.model,
+    backbone=dict(_base_.bbn.backbone, backbone=_base_.model.backbone),
 )
-# batch_size counts the images of each sampler: 128 uniform + 128 reversed.
-train_dataloader = dict(batch_sampler=dict(type='mmlt.BilateralBatchSampler'))
+train_dataloader = dict(batch_sampler=_base_.bbn.batch_sampler)
 # The authors' code counts to 100 for 90 epochs.
-default_hooks = dict(alpha=dict(type='mmlt.AlphaScheduleHook', t_max=100))
+default_hooks = dict(alpha=dict(_base_.bbn.alpha, t_max=100))

@@ -3,4 +3,5 @@ _base_ = [
     '../_base_/datasets/fashion_scenes_features.py',
     '../_base_/schedules/multi-label-features_bs32_8e.py',
     '../_base_/runtimes/default_runtime.py',
+    '../_base_/methods/multi_label_losses.py',
 ]

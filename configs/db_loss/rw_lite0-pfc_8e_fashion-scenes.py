@@ -1,10 +1,3 @@
 _base_ = './erm_lite0-pfc_8e_fashion-scenes.py'
 
-model = dict(
-    head=dict(
-        loss=dict(
-            _delete_=True,
-            type='mmlt.ReweightedBCELoss',
-        )
-    )
-)
+model = dict(head=dict(loss=_base_.rw))

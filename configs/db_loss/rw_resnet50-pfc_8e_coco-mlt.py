@@ -1,11 +1,3 @@
 _base_ = './erm_resnet50-pfc_8e_coco-mlt.py'
 
-model = dict(
-    head=dict(
-        loss=dict(
-            _delete_=True,
-            type='mmlt.ReweightedBCELoss',
-            loss_weight=1 / 80,
-        )
-    )
-)
+model = dict(head=dict(loss=dict(_base_.rw, **_base_.class_mean)))

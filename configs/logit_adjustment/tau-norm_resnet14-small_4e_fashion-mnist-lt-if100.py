@@ -1,8 +1,6 @@
-_base_ = '../baselines/ce_resnet14-small_4e_fashion-mnist-lt-if100.py'
+_base_ = [
+    '../baselines/ce_resnet14-small_4e_fashion-mnist-lt-if100.py',
+    '../_base_/methods/classifier_edits.py',
+]
 
-default_hooks = dict(
-    classifier_edit=dict(
-        type='mmlt.ClassifierEditHook',
-        edits=[dict(type='mmlt.TauNorm', tau=1.0)],
-    )
-)
+default_hooks = dict(classifier_edit=_base_.tau_norm)

@@ -22,7 +22,6 @@ train_dataloader = dict(
     persistent_workers=True,
     sampler=dict(type='DefaultSampler', shuffle=True),
     dataset=dict(
-        _scope_='mmdet',
         type=dataset_type,
         data_root=data_root,
         ann_file='annotations/fashion_scenes_train.json',
@@ -38,7 +37,6 @@ val_dataloader = dict(
     drop_last=False,
     sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
-        _scope_='mmdet',
         type=dataset_type,
         data_root=data_root,
         ann_file='annotations/fashion_scenes_val.json',

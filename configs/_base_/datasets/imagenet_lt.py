@@ -1,19 +1,12 @@
 # ImageNet-LT: 115,846 training images of 1000 classes, 1280 down to 5 a
 # class, chosen by the lists that its authors published.
+_base_ = 'mmpretrain::_base_/datasets/imagenet_bs32.py'
+
 dataset_type = 'ImageNet'
 data_root = 'data/imagenet/'
-data_preprocessor = dict(
-    num_classes=1000,
-    mean=[123.675, 116.28, 103.53],
-    std=[58.395, 57.12, 57.375],
-    # images are loaded as BGR
-    to_rgb=True,
-)
 
 train_pipeline = [
-    dict(type='LoadImageFromFile'),
-    dict(type='RandomResizedCrop', scale=224),
-    dict(type='RandomFlip', prob=0.5, direction='horizontal'),
+    *_base_.train_pipeline[:-1],
     dict(
         type='ColorJitter',
         brightness=0.4,
@@ -21,57 +14,39 @@ train_pipeline = [
         saturation=0.4,
         backend='cv2',
     ),
-    dict(type='PackInputs'),
-]
-test_pipeline = [
-    dict(type='LoadImageFromFile'),
-    dict(type='ResizeEdge', scale=256, edge='short'),
-    dict(type='CenterCrop', crop_size=224),
-    dict(type='PackInputs'),
+    _base_.train_pipeline[-1],
 ]
 
-loader = dict(
-    batch_size=128,
-    num_workers=5,
-    persistent_workers=True,
-    pin_memory=True,
-)
+loader = dict(batch_size=128, persistent_workers=True, pin_memory=True)
 train_dataloader = dict(
     **loader,
     dataset=dict(
-        _scope_='mmpretrain',
+        _delete_=True,
         type=dataset_type,
         data_root=data_root,
         ann_file='meta/ImageNet_LT_train.txt',
         pipeline=train_pipeline,
     ),
-    sampler=dict(type='DefaultSampler', shuffle=True),
 )
 
 # The published validation list: 20 images a class that are not trained on.
 val_dataloader = dict(
     **loader,
     dataset=dict(
-        _scope_='mmpretrain',
+        _delete_=True,
         type=dataset_type,
         data_root=data_root,
         ann_file='meta/ImageNet_LT_val.txt',
-        pipeline=test_pipeline,
+        pipeline=_base_.test_pipeline,
     ),
-    sampler=dict(type='DefaultSampler', shuffle=False),
 )
-val_evaluator = dict(type='mmlt.ShotAccuracy', topk=(1, 5))
+val_evaluator = dict(type='mmlt.ShotAccuracy')
 
 # The balanced test list, which is ImageNet's validation split.
 test_dataloader = dict(
     **loader,
     dataset=dict(
-        _scope_='mmpretrain',
-        type=dataset_type,
-        data_root=data_root,
-        ann_file='meta/ImageNet_LT_test.txt',
-        pipeline=test_pipeline,
+        val_dataloader['dataset'], ann_file='meta/ImageNet_LT_test.txt'
     ),
-    sampler=dict(type='DefaultSampler', shuffle=False),
 )
 test_evaluator = val_evaluator

@@ -1,19 +1,13 @@
-# LVIS v1: MMDetection's data set, every image once an epoch, and an evaluation
-# that reads the annotations by itself. Repeat factor sampling is a sampler
-# here, see configs/baselines/rfs_*.py.
+# LVIS v1: MMDetection's data set, every image once an epoch, and an
+# evaluation that reads the annotations by itself. Repeat factor sampling is a
+# sampler here, see _base_/methods/rfs.py.
 _base_ = 'mmdet::_base_/datasets/lvis_v1_instance.py'
 
+num_classes = 1203
+rcnn_test_cfg = dict(score_thr=0.0001, max_per_img=300)
+
 train_dataloader = dict(
-    dataset=dict(
-        _delete_=True,
-        _scope_='mmdet',
-        type=_base_.dataset_type,
-        data_root=_base_.data_root,
-        ann_file='annotations/lvis_v1_train.json',
-        data_prefix=dict(img=''),
-        filter_cfg=dict(filter_empty_gt=True, min_size=32),
-        pipeline=_base_.train_pipeline,
-    )
+    dataset=dict(_base_.train_dataloader.dataset.dataset, _delete_=True)
 )
 
 val_evaluator = dict(type='mmlt.LVISMetric')

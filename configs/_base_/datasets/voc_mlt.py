@@ -4,12 +4,13 @@ _base_ = './coco_mlt.py'
 
 dataset_type = 'mmlt.VOCMLT'
 data_root = 'data/VOCdevkit/'
-data_preprocessor = dict(num_classes=20)
+num_classes = 20
+class_mean = dict(loss_weight=1 / num_classes)
+data_preprocessor = dict(num_classes=num_classes)
 
 train_dataloader = dict(
     dataset=dict(
         _delete_=True,
-        _scope_='mmpretrain',
         type=dataset_type,
         data_root=data_root + 'VOC2012',
         split='trainval',
@@ -20,7 +21,6 @@ train_dataloader = dict(
 val_dataloader = dict(
     dataset=dict(
         _delete_=True,
-        _scope_='mmpretrain',
         type=dataset_type,
         data_root=data_root + 'VOC2007',
         split='test',

@@ -1,6 +1,9 @@
 # The model of MMDetection's htc-without-semantic_r50_fpn_1x_coco.py, which
 # brings its data set along, with ResNeXt. LVIS has no maps of "stuff".
-_base_ = 'mmdet::_base_/models/cascade-mask-rcnn_r50_fpn.py'
+_base_ = [
+    'mmdet::_base_/models/cascade-mask-rcnn_r50_fpn.py',
+    './resnext101_64x4d.py',
+]
 
 mask_head = dict(
     type='HTCMaskHead',
@@ -12,13 +15,7 @@ mask_head = dict(
 )
 model = dict(
     type='HybridTaskCascade',
-    backbone=dict(
-        type='ResNeXt',
-        depth=101,
-        groups=64,
-        base_width=4,
-        init_cfg=dict(checkpoint='open-mmlab://resnext101_64x4d'),
-    ),
+    backbone=_base_.resnext101,
     roi_head=dict(
         type='HybridTaskCascadeRoIHead',
         interleaved=True,
@@ -31,4 +28,11 @@ model = dict(
             for stage in _base_.model.train_cfg.rcnn
         ]
     ),
+)
+
+# The detector of MMDetection's model zoo, trained on COCO.
+coco_checkpoint = (
+    'https://download.openmmlab.com/mmdetection/v2.0/'
+    'htc/htc_x101_64x4d_fpn_16x1_20e_coco/'
+    'htc_x101_64x4d_fpn_16x1_20e_coco_20200318-b181fd7a.pth'
 )

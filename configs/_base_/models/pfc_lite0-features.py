@@ -1,6 +1,5 @@
 # A neck and a linear classifier on features of EfficientNet-Lite0.
 model = dict(
-    _scope_='mmpretrain',
     type='ImageClassifier',
     backbone=dict(type='torch.nn.Identity'),
     neck=dict(type='mmlt.PFC', in_channels=1280),

@@ -1,8 +1,6 @@
 # A small ResNet for grey 28 x 28 images that trains on a CPU: the first three
 # stages of ResNet-18 at a quarter of the width (175,610 parameters).
 model = dict(
-    # names below are MMPretrain's, also for configs that inherit by mmlt::
-    _scope_='mmpretrain',
     type='ImageClassifier',
     backbone=dict(
         type='ResNet',

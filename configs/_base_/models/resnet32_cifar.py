@@ -1,7 +1,5 @@
 # The papers' ResNet-32 for CIFAR: option-A shortcuts, 0.46 M parameters.
 model = dict(
-    # names below are MMPretrain's, also for configs that inherit by mmlt::
-    _scope_='mmpretrain',
     type='ImageClassifier',
     backbone=dict(type='mmlt.CIFARResNet', depth=32),
     neck=dict(type='GlobalAveragePooling'),

@@ -1,6 +1,6 @@
-# ResNet-50 from ImageNet with the neck of the Distribution-Balanced loss.
+# ResNet-50 from ImageNet with the neck of the Distribution-Balanced loss. The
+# data set gives `num_classes` and the scale of the loss.
 model = dict(
-    _scope_='mmpretrain',
     type='ImageClassifier',
     backbone=dict(
         type='ResNet',
@@ -13,11 +13,7 @@ model = dict(
     neck=dict(type='mmlt.PFC', in_channels=2048),
     head=dict(
         type='MultiLabelLinearClsHead',
-        num_classes=80,
         in_channels=256,
-        # the mean over images and classes, as published
-        loss=dict(
-            type='CrossEntropyLoss', use_sigmoid=True, loss_weight=1 / 80
-        ),
+        loss=dict(type='CrossEntropyLoss', use_sigmoid=True),
     ),
 )

@@ -1,0 +1,4 @@
+# A second stage, in which only the classifier of a trained detector trains.
+classifier_only = dict(
+    type='mmlt.TrainablePartsHook', trainable=['roi_head.bbox_head.fc_cls']
+)
