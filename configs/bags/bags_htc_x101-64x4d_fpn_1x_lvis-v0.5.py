@@ -12,9 +12,5 @@ model = dict(
         ]
     )
 )
-default_hooks = dict(
-    trainable_parts=dict(
-        _base_.classifier_only, trainable=['roi_head.bbox_head.*.fc_cls']
-    )
-)
+default_hooks = dict(trainable_parts=_base_.classifiers_only)
 load_from = 'work_dirs/htc_x101-64x4d_fpn_1x_lvis-v0.5/epoch_12.pth'

@@ -15,7 +15,9 @@ model = dict(
                 dict(type='Normal', std=0.001, override=dict(name='fc_reg')),
             ],
             loss_cls=dict(
-                _delete_=True, type='mmlt.EQLLoss', num_classes=1203
+                _delete_=True,
+                type='mmlt.EQLLoss',
+                num_classes=_base_.num_classes,
             ),
         )
     )

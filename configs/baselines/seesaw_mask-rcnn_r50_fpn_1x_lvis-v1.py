@@ -8,7 +8,7 @@ model = dict(
                 type='mmlt.SeesawLoss',
                 p=0.8,
                 q=2.0,
-                num_classes=1203,
+                num_classes=_base_.num_classes,
             )
         )
     )

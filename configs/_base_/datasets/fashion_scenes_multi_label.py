@@ -26,10 +26,9 @@ test_pipeline = [
     dict(type='PackInputs'),
 ]
 
+loader = dict(batch_size=32, num_workers=2, persistent_workers=True)
 train_dataloader = dict(
-    batch_size=32,
-    num_workers=2,
-    persistent_workers=True,
+    **loader,
     dataset=dict(
         type=dataset_type,
         data_root=data_root,
@@ -39,9 +38,7 @@ train_dataloader = dict(
     sampler=dict(type='DefaultSampler', shuffle=True),
 )
 val_dataloader = dict(
-    batch_size=32,
-    num_workers=2,
-    persistent_workers=True,
+    **loader,
     dataset=dict(
         type=dataset_type,
         data_root=data_root,

@@ -2,3 +2,7 @@
 classifier_only = dict(
     type='mmlt.TrainablePartsHook', trainable=['roi_head.bbox_head.fc_cls']
 )
+# Those of all stages of a cascade.
+classifiers_only = dict(
+    type='mmlt.TrainablePartsHook', trainable=['roi_head.bbox_head.*.fc_cls']
+)
