@@ -32,6 +32,8 @@ from environment import Environment
 ROOT = Path(__file__).resolve().parent.parent.parent
 REQUIREMENTS = ROOT / 'requirements'
 PINNED = ('-c', REQUIREMENTS / 'constraints.txt')
+# Python compiles what is used at its first use; all of it takes a minute.
+INSTALL = ('install', '--no-compile', *PINNED)
 MMCV = {'openmmlab': 'mmcv', 'onedl': 'onedl-mmcv'}
 LEVELS = ('classification', 'detection')
 OPERATORS = 'import mmcv.ops'
@@ -97,7 +99,7 @@ def install_classification(env, lists):
     """Install PyTorch and an mmcv without operators; nothing is compiled."""
     env.pip(
         'Installing PyTorch (5 GB, one to a few minutes)',
-        *('install', *PINNED, 'setuptools'),
+        *(*INSTALL, 'setuptools'),
         *('-r', REQUIREMENTS / 'runtime.txt'),
     )
     if env.stack == 'onedl':
@@ -106,11 +108,11 @@ def install_classification(env, lists):
         options = ('--no-deps', '--no-cache-dir')
         env.pip(
             'Building onedl-mmcv without operators',
-            *('install', *PINNED, *options, MMCV[env.stack]),
+            *(*INSTALL, *options, MMCV[env.stack]),
         )
     env.pip(
         f'Installing the other packages of {env.stack}',
-        *('install', *PINNED, '--no-build-isolation', *lists),
+        *(*INSTALL, '--no-build-isolation', *lists),
     )
 
 
@@ -118,7 +120,7 @@ def install_detection(env, lists):
     """Compile mmcv; install what detection and the tests need."""
     env.pip(
         'Installing what mmcv is compiled with',
-        *('install', *PINNED, '-r', REQUIREMENTS / 'build.txt'),
+        *(*INSTALL, '-r', REQUIREMENTS / 'build.txt'),
     )
     if not env.runs(OPERATORS):
         compile_mmcv(env)
@@ -132,7 +134,7 @@ def install_detection(env, lists):
         )
     env.pip(
         f'Installing the other packages of {env.stack}',
-        *('install', *PINNED, '--no-build-isolation', *lists),
+        *(*INSTALL, '--no-build-isolation', *lists),
     )
 
 
