@@ -72,6 +72,9 @@ def main() -> None:
 
     start = time.time()
     table = Table(title='Fashion-MNIST-LT, IF 100, balanced test set (%)')
+    table.add_column('method')
+    for name in ('balanced', 'many', 'medium', 'few'):
+        table.add_column(name, justify='right')
     accuracies = {}
     for method, config in METHODS.items():
         folder = args.work_dir / Path(config).stem
@@ -85,10 +88,6 @@ def main() -> None:
         recall = 100 * per_class_recall(hits, labels, stats.num_classes)
         groups = stats.groups(cfg.val_evaluator.thresholds)
         few, medium, many = group_means(recall, groups, 3)
-        if not accuracies:
-            table.add_column('method')
-            for name in ('balanced', 'many', 'medium', 'few'):
-                table.add_column(name, justify='right')
         table.add_row(
             method,
             *(f'{x:.1f}' for x in (recall.mean(), many, medium, few)),
