@@ -9,13 +9,12 @@ of neighbouring turns.
 """
 
 import argparse
-import statistics
-import time
-from collections.abc import Callable
+from functools import partial
 
 import torch
 from mmpretrain.registry import MODELS
 from mmpretrain.structures import DataSample
+from timing import compare
 
 BACKBONES = {
     'resnet32': (dict(type='mmlt.CIFARResNet', depth=32), 64, 32),
@@ -47,15 +46,6 @@ def step(model, batches: list[tuple[torch.Tensor, list]]) -> None:
     model.zero_grad()
     for inputs, samples in batches:
         model(inputs, samples, mode='loss')['loss'].backward()
-    if inputs.is_cuda:
-        torch.cuda.synchronize()
-
-
-def seconds(run: Callable[[], None]) -> float:
-    """Time one call."""
-    start = time.perf_counter()
-    run()
-    return time.perf_counter() - start
 
 
 def main() -> None:
@@ -66,7 +56,10 @@ def main() -> None:
     parser.add_argument('--num-classes', type=int, default=100)
     parser.add_argument('--turns', type=int, default=21)
     parser.add_argument('--device', default='cpu')
+    # As in PyTorch's own timer: the same on any processor.
+    parser.add_argument('--threads', type=int, default=1)
     args = parser.parse_args()
+    torch.set_num_threads(args.threads)
 
     config, width, size = BACKBONES[args.backbone]
     inputs = torch.randn(2 * args.batch, 3, size, size, device=args.device)
@@ -75,25 +68,22 @@ def main() -> None:
         for label in torch.randint(args.num_classes, (2 * args.batch,))
     ]
     halves = [slice(args.batch), slice(args.batch, None)]
-    contestants = []
-    for bbn in (False, True):
+    contestants = {}
+    for name, bbn in (('two plain passes', False), ('BBN step', True)):
         model = build(config, width, args.num_classes, bbn)
         model.to(args.device).train()
         batches = [(inputs, samples)]
         if not bbn:
             batches = [(inputs[half], samples[half]) for half in halves]
-        contestants.append(lambda m=model, b=batches: step(m, b))
+        contestants[name] = partial(step, model, batches)
 
-    for run in contestants:
-        run()  # warm-up
-    turns = [[seconds(run) for run in contestants] for _ in range(args.turns)]
-    plain, bbn = (
-        statistics.median(column) for column in zip(*turns, strict=True)
-    )
-    ratio = statistics.median(bbn / plain for plain, bbn in turns)
     print(f'{args.backbone}, B={args.batch}, {args.device}')
-    print(f'  two plain passes {plain * 1e3:9.2f} ms')
-    print(f'  BBN step         {bbn * 1e3:9.2f} ms  x {ratio:.2f}')
+    timings = compare(contestants, args.turns, args.device)
+    for name, timing in timings.items():
+        print(
+            f'  {name:16s} {1e3 * timing.seconds:9.2f} ms  '
+            f'x {timing.ratio:.2f}'
+        )
 
 
 if __name__ == '__main__':

@@ -6,7 +6,7 @@ The annotations are generated: as many images and instances as LVIS v1 has
 for training, classes drawn by their frequency there, with boxes and polygons
 of the usual length. MMDetection's data set holds them serialised, as it does
 in training. Memory is the rise of the process's resident memory to its peak
-while counting (Linux only).
+while counting (Linux only). It needs MMDetection.
 """
 
 import argparse

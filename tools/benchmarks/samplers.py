@@ -14,12 +14,13 @@ and the median of the ratios to our time in the same turn:
 
 import argparse
 import random
-import statistics
 import time
 from collections.abc import Callable
+from itertools import count
 
 import numpy as np
 from mmengine.dataset import BaseDataset
+from timing import compare
 from torch.utils.data import WeightedRandomSampler
 
 from mmlt.datasets.samplers import ReversedSampler
@@ -73,12 +74,6 @@ def linear_scan(labels: np.ndarray) -> Callable[[int], list[int]]:
     return draw
 
 
-def seconds(draw: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    draw()
-    return time.perf_counter() - start
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__,
@@ -103,24 +98,24 @@ def main() -> None:
     # P(image) = P(class) / n, with P(class) proportional to 1 / n
     weighted = WeightedRandomSampler(counts[labels] ** -2.0, len(labels))
     scan = linear_scan(labels)
-    scale = len(labels) / args.scan_draws
-    contestants = {
-        'ReversedSampler': lambda: seconds(lambda: list(ours)),
-        'WeightedRandomSampler': lambda: seconds(lambda: list(weighted)),
-        'linear scan (scaled)': lambda: (
-            scale * seconds(lambda: scan(args.scan_draws))
-        ),
-    }
-    times: dict[str, list[float]] = {name: [] for name in contestants}
-    for turn in range(args.turns):
-        ours.set_epoch(turn)
-        for name, measure in contestants.items():
-            times[name].append(measure())
-    for name, values in times.items():
-        ratio = statistics.median(np.divide(values, times['ReversedSampler']))
-        print(
-            f'  {name:22s} {statistics.median(values):9.4f} s  x {ratio:.2f}'
-        )
+    epochs = count()
+
+    def draw_ours() -> None:
+        ours.set_epoch(next(epochs))
+        list(ours)
+
+    timings = compare(
+        {
+            'ReversedSampler': draw_ours,
+            'WeightedRandomSampler': lambda: list(weighted),
+            'linear scan (scaled)': lambda: scan(args.scan_draws),
+        },
+        args.turns,
+    )
+    scale = {'linear scan (scaled)': len(labels) / args.scan_draws}
+    for name, timing in timings.items():
+        timing = timing.times(scale.get(name, 1))
+        print(f'  {name:22s} {timing.seconds:9.4f} s  x {timing.ratio:.2f}')
 
 
 if __name__ == '__main__':

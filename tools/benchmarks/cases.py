@@ -1,0 +1,299 @@
+"""How each registered model and metric is fed in ``accelerator.py``.
+
+A new one has its entry here, in MODEL_CASES or METRIC_CASES.
+"""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from mmpretrain.structures import DataSample
+from torch import Tensor, nn
+
+from mmlt.class_stats import ClassStats
+
+# Images or RoIs, classes, channels.
+B, C, D = 32, 8, 16
+Values = dict[str, Tensor]
+
+
+def long_tailed(num_classes: int) -> ClassStats:
+    """Exponential counts from 5000 down to 2, as images and instances."""
+    count = torch.logspace(3.7, 0.3, num_classes).round().long().tolist()
+    return ClassStats(count, count, 2 * sum(count))
+
+
+STATS = long_tailed(C)
+
+
+class Kind(NamedTuple):
+    """How modules of a kind are fed and called.
+
+    Args:
+        batch (Callable): Of the module: what gets a gradient, and the rest.
+        loss (Callable): Of the module and the batch: losses, and what is
+            logged with them.
+        predict (Callable | None): The same in testing.
+        config (dict): What all modules of the kind need.
+        tolerance (float): The largest difference that is all right. That of
+            deep networks is what it takes to change the sign of an activation
+            that is almost 0.
+    """
+
+    batch: Callable[[nn.Module], tuple[Tensor, Any]]
+    loss: Callable[[nn.Module, Tensor, Any], Values]
+    predict: Callable[[nn.Module, Tensor, Any], Values] | None = None
+    config: dict = {}  # noqa: RUF012
+    tolerance: float = 1e-4
+
+
+class Case(NamedTuple):
+    """A registered module: its kind, and one config or several."""
+
+    kind: Kind
+    configs: tuple[dict, ...] = ({},)
+
+
+def named(values: Any) -> Values:
+    """Tensors with a name each."""
+    if isinstance(values, dict):
+        return values
+    values = [values] if isinstance(values, Tensor) else values
+    return {str(index): value for index, value in enumerate(values)}
+
+
+def logits(columns: int = C) -> Tensor:
+    """(B, columns)."""
+    return 4 * torch.randn(B, columns)
+
+
+def labels(number: int = B) -> list[DataSample]:
+    """Samples with a class each."""
+    return [DataSample().set_gt_label(k % C) for k in range(number)]
+
+
+def softmax_batch(loss: nn.Module) -> tuple[Tensor, list]:
+    """Logits; labels, and distributions."""
+    return logits(), [torch.randint(C, (B,)), torch.rand(B, C).softmax(1)]
+
+
+def multi_label_batch(loss: nn.Module) -> tuple[Tensor, list]:
+    """Logits; labels of which some are not known, and indices."""
+    known = torch.randint(-1, 2, (B, C))
+    return logits(), [known, torch.randint(-1, C + 1, (B,))]
+
+
+def loss_of_targets(loss: nn.Module, scores: Tensor, targets: list) -> Values:
+    """The losses with each of the targets."""
+    return named([loss(scores, target) for target in targets])
+
+
+def boxes() -> list[Tensor]:
+    """Labels of which half are background, and weights."""
+    return [torch.arange(B).clamp(max=2 * C) % (C + 1), torch.rand(B)]
+
+
+def box_batch(loss: nn.Module) -> tuple[Tensor, list]:
+    """Logits; labels and weights."""
+    return logits(loss.get_cls_channels(C)), boxes()
+
+
+def box_loss(loss: nn.Module, scores: Tensor, rest: list) -> Values:
+    """Losses and accuracies, as box heads ask for them."""
+    losses = named(loss(scores, *rest, avg_factor=B))
+    return {**losses, **loss.get_accuracy(scores, rest[0])}
+
+
+def box_scores(loss: nn.Module, scores: Tensor, rest: list) -> Values:
+    return named(loss.get_activation(scores))
+
+
+def head_scores(head: nn.Module, feature: Tensor, samples: list) -> Values:
+    predicted = head.predict((feature,), samples)
+    return named([sample.pred_score for sample in predicted])
+
+
+def feature_loss(module: nn.Module, inputs: Tensor, rest: None) -> Values:
+    """Features, and a loss of them that batch norm leaves a gradient."""
+    features = named(module(inputs))
+    loss = 0.0
+    for each in features.values():
+        weight = torch.linspace(
+            -1, 1, each.numel(), device=each.device, dtype=each.dtype
+        )
+        loss = loss + (weight.view_as(each) * each).mean()
+    detached = {name: each.detach() for name, each in features.items()}
+    return {'loss': loss, **detached}
+
+
+SOFTMAX = Kind(softmax_batch, loss_of_targets)
+MULTI_LABEL = Kind(multi_label_batch, loss_of_targets)
+BOX = Kind(box_batch, box_loss, box_scores, dict(num_classes=C))
+HEAD = Kind(
+    lambda head: (torch.randn(B, D), labels()),
+    lambda head, feature, samples: head.loss((feature,), samples),
+    head_scores,
+    dict(num_classes=C, in_channels=D),
+)
+BBN_HEAD = Kind(
+    lambda head: (torch.randn(2, B, D), labels(2 * B)),
+    lambda head, pair, samples: head.loss(tuple(pair), samples, 0.3),
+    lambda head, pair, samples: named(head(tuple(pair))),
+    dict(num_classes=C, in_channels=D),
+)
+BOX_HEAD = Kind(
+    lambda head: (torch.randn(B, D, 2, 2), boxes()),
+    lambda head, maps, rest: box_loss(head.loss_cls, head(maps)[0], rest),
+    lambda head, maps, rest: box_scores(head.loss_cls, head(maps)[0], rest),
+    dict(num_classes=C, in_channels=D, fc_out_channels=D, roi_feat_size=2),
+)
+BACKBONE = Kind(
+    lambda module: (torch.randn(8, 3, 8, 8), None),
+    feature_loss,
+    tolerance=1e-2,
+)
+NECK = Kind(lambda module: (torch.randn(B, D, 3, 3), None), feature_loss)
+CLASSIFIER = Kind(
+    lambda model: (torch.randn(8, 3, 8, 8), labels(8)),
+    lambda model, images, samples: model(images, samples, mode='loss'),
+    lambda model, images, samples: named(model(images)),
+    tolerance=1e-2,
+)
+
+SMALL = dict(type='mmlt.CIFARResNet', depth=20)
+BILATERAL = dict(type='mmlt.BilateralBackbone', backbone=SMALL)
+# All others are drawn: a draw of some differs from device to device.
+ALL_OTHERS = dict(others_ratio=1e6)
+MARGINS = torch.linspace(-1, 1, C * C).view(C, C).tolist()
+MODEL_CASES = {
+    'BAGSBBoxHead': Case(
+        BOX_HEAD, (dict(loss_cls=dict(type='mmlt.BAGSLoss', **ALL_OTHERS)),)
+    ),
+    'BAGSHead': Case(
+        HEAD, (dict(loss=dict(type='mmlt.BAGSLoss', **ALL_OTHERS)),)
+    ),
+    'BAGSLoss': Case(
+        BOX,
+        (
+            ALL_OTHERS,
+            dict(others_ratio=None, background_group=False),
+            dict(others=False),
+        ),
+    ),
+    'BBNClassifier': Case(
+        CLASSIFIER,
+        (
+            dict(
+                backbone=BILATERAL,
+                neck=dict(type='GlobalAveragePooling'),
+                head=dict(type='mmlt.BBNHead', num_classes=C, in_channels=64),
+            ),
+        ),
+    ),
+    'BBNHead': Case(BBN_HEAD),
+    'BilateralBackbone': Case(BACKBONE, (dict(backbone=SMALL),)),
+    'BoxFocalLoss': Case(BOX),
+    'CIFARResNet': Case(BACKBONE, (dict(depth=20),)),
+    'ClassBalancedFocalLoss': Case(
+        MULTI_LABEL,
+        (
+            dict(mode='by_class'),
+            dict(mode='average_n'),
+            dict(mode='average_w'),
+            dict(mode='min_n'),
+        ),
+    ),
+    'DistributionBalancedLoss': Case(
+        MULTI_LABEL, ({}, dict(ntr=None, focal=None))
+    ),
+    'EQLLoss': Case(BOX),
+    'EQLv2Loss': Case(BOX),
+    'LogitAdjustedLoss': Case(SOFTMAX),
+    'MultiLabelLDAMLoss': Case(MULTI_LABEL),
+    'PFC': Case(NECK, (dict(in_channels=D, dropout=0.0),)),
+    'PairwiseMarginLoss': Case(
+        SOFTMAX,
+        (
+            dict(preset='logit_adjusted'),
+            dict(preset='adaptive'),
+            dict(preset=None, delta=MARGINS),
+        ),
+    ),
+    'ReweightedBCELoss': Case(MULTI_LABEL),
+    'SeesawLoss': Case(BOX),
+}
+"""For each registered model, what is checked."""
+
+
+def class_samples() -> list[dict]:
+    """Scores of a classifier, and labels."""
+    scores = logits().softmax(1)
+    return [
+        dict(pred_score=score, gt_label=torch.tensor([k % C]), sample_idx=k)
+        for k, score in enumerate(scores)
+    ]
+
+
+def multi_label_samples() -> list[dict]:
+    """The same for multi-label data."""
+    known = torch.randint(-1, 2, (B, C))
+    return [
+        dict(pred_score=score, gt_score=each)
+        for score, each in zip(logits().sigmoid(), known, strict=True)
+    ]
+
+
+def box_samples() -> list[dict]:
+    """One detection in each of B images, more or less right."""
+    shift = 20 * torch.rand(B, 1)
+    return [
+        dict(
+            img_id=k,
+            ori_shape=(100, 100),
+            pred_instances=dict(
+                bboxes=torch.tensor([[10.0, 10, 60, 60]]) + shift[k],
+                labels=torch.tensor([k % C]),
+                scores=torch.rand(1),
+            ),
+        )
+        for k in range(B)
+    ]
+
+
+def lvis_annotations(folder: Path) -> dict:
+    """A box in each image; the config of LVISMetric."""
+    path = folder / 'annotations.json'
+    image = dict(height=100, width=100, not_exhaustive_category_ids=[])
+    box = dict(bbox=[10, 10, 50, 50], area=2500, segmentation=[])
+    content = dict(
+        images=[
+            dict(id=k, neg_category_ids=[(k + 1) % C + 1], **image)
+            for k in range(B)
+        ],
+        annotations=[
+            dict(id=k + 1, image_id=k, category_id=k % C + 1, **box)
+            for k in range(B)
+        ],
+        categories=[
+            dict(id=k + 1, name=str(k), frequency='rcf'[k % 3])
+            for k in range(C)
+        ],
+    )
+    path.write_text(json.dumps(content))
+    return dict(ann_file=str(path))
+
+
+def dump_file(folder: Path) -> dict:
+    """The config of DumpLogits."""
+    return dict(out_file=str(folder / 'logits.pth'), split='test')
+
+
+METRIC_CASES = {
+    'DumpLogits': (dump_file, class_samples),
+    'LVISMetric': (lvis_annotations, box_samples),
+    'ShotAccuracy': (lambda folder: dict(topk=(1, 5)), class_samples),
+    'ShotMultiLabelMAP': (lambda folder: {}, multi_label_samples),
+}
+"""For each registered metric, its config and the samples."""
