@@ -8,9 +8,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+import yaml
 from mmdet.structures import DetDataSample
 from mmdet.structures.mask import BitmapMasks
 from mmengine.config import Config, ConfigDict, config
+from mmengine.hub import get_config
 from mmengine.logging import MMLogger
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import (
@@ -54,6 +56,18 @@ def test_basenames_are_unique():
     """``mim`` finds a bare config name by its basename."""
     names = [Path(config).name for config in CONFIGS]
     assert len(set(names)) == len(names)
+
+
+def test_mmengine_hub_finds_configs():
+    """By the metafiles, which list all."""
+    index = yaml.safe_load((ROOT.parent / 'model-index.yml').read_text())
+    listed = [
+        model['Config'].removeprefix('configs/')
+        for name in index['Import']
+        for model in yaml.safe_load((ROOT.parent / name).read_text())['Models']
+    ]
+    assert sorted(listed) == CONFIGS
+    assert get_config(f'mmlt::{CONFIGS[-1]}').filename
 
 
 @pytest.fixture(autouse=True)
