@@ -358,6 +358,54 @@ class ClassStats:
             f'list of counts or ClassStats, got {type(value).__name__}'
         )
 
+    def aligned_to(
+        self, classes: Sequence[str] | None, owner: str = 'the data set'
+    ) -> ClassStats:
+        """The same statistics, in the order of ``classes``.
+
+        Args:
+            classes (Sequence[str] | None): (C,) names. Where these or those
+                of the statistics are not known, the order is taken to be
+                the same.
+            owner (str): Whose names they are, for errors.
+
+        Returns:
+            ClassStats: Itself if the order is the same.
+
+        Raises:
+            ValueError: For another number of classes, or other names.
+        """
+        if classes is None:
+            return self
+        classes = tuple(str(name) for name in classes)
+        if len(classes) != self.num_classes:
+            raise ValueError(
+                f'{owner} has {len(classes)} classes, but the class '
+                f'statistics hold {self.num_classes}; give class_stats one '
+                'count for each class'
+            )
+        if self.classes is None or self.classes == classes:
+            return self
+        # A name that stands twice does not say where it belongs.
+        if set(classes) != set(self.classes) or len(set(classes)) < len(
+            classes
+        ):
+            raise ValueError(
+                f'the class statistics have other class names than {owner}: '
+                f'{_first_difference(self.classes, classes)}; give '
+                'class_stats of this data set, or the data set its names by '
+                'metainfo=dict(classes=...)'
+            )
+        position = {name: k for k, name in enumerate(self.classes)}
+        order = [position[name] for name in classes]
+        instances = self.instance_count
+        return type(self)(
+            self.image_count[order],
+            None if instances is None else instances[order],
+            self.num_images,
+            classes,
+        )
+
     def difference(self, other: ClassStats) -> str | None:
         """Where two statistics differ, in words; None if they are equal."""
         if self.num_classes != other.num_classes:
@@ -426,6 +474,14 @@ def check_groups(
         raise ValueError(
             f'group_names must differ from each other, got {group_names}'
         )
+
+
+def _first_difference(mine: Sequence[str], theirs: Sequence[str]) -> str:
+    """Of names that are as many; a name that is new goes first."""
+    differ = [k for k, name in enumerate(theirs) if mine[k] != name]
+    new = (k for k in differ if theirs[k] not in mine)
+    first = next(new, differ[0])
+    return f'class {first} is {mine[first]!r} against {theirs[first]!r}'
 
 
 def _as_counts(name: str, value: Any) -> np.ndarray:

@@ -213,6 +213,49 @@ def test_difference(stats):
     assert stats.difference(unknown) is None
 
 
+def test_aligned_to_the_same_names_or_to_none(stats):
+    assert stats.aligned_to(None) is stats
+    assert stats.aligned_to(list(NAMES)) is stats
+    unnamed = ClassStats(COUNTS)
+    assert unnamed.aligned_to(NAMES) is unnamed
+
+
+def test_aligned_to_another_order(stats):
+    order = [3, 0, 5, 1, 4, 2]
+    names = [NAMES[k] for k in order]
+    assert stats.aligned_to(names) == ClassStats(
+        stats.image_count[order], stats.instance_count[order], 600, names
+    )
+    assert stats.aligned_to(names).aligned_to(NAMES) == stats
+    images = ClassStats(COUNTS, None, 600, NAMES).aligned_to(names)
+    assert images.instance_count is None
+
+
+@pytest.mark.parametrize(
+    ('names', 'message'),
+    [
+        # What is new is said, not the first that moved.
+        (
+            ('bee', 'ant', 'kat', 'dog', 'eel', 'fly'),
+            r"than val: class 2 is 'cat' against 'kat'; give class_stats",
+        ),
+        (('ant', 'ant', *NAMES[2:]), r"class 1 is 'bee' against 'ant'"),
+        (NAMES[:5], r'val has 5 classes, .* hold 6; .*one count for each'),
+    ],
+)
+def test_aligned_to_other_names(stats, names, message):
+    with pytest.raises(ValueError, match=message):
+        stats.aligned_to(names, 'val')
+
+
+def test_names_that_stand_twice_have_no_order():
+    names = ('crane', 'crane', 'bee')
+    stats = ClassStats([3, 2, 1], classes=names)
+    assert stats.aligned_to(names) is stats
+    with pytest.raises(ValueError, match=r"class 1 is 'crane' against 'bee'"):
+        stats.aligned_to(('crane', 'bee', 'crane'))
+
+
 @pytest.mark.parametrize('by', ['images', None])
 def test_bad_by(stats, by):
     with pytest.raises(ValueError, match="by must be 'image' or 'instance'"):
