@@ -29,6 +29,10 @@ class EQLv2Loss(BoxLoss):
     weigh its negatives and its positives. Column C is "background", weighs
     1, and scales the scores: :math:`p(c) = \sigma(z_c)(1 - \sigma(z_C))`.
 
+    A step with a gradient that is not finite, on any rank, is left out of
+    the ratio: one NaN would stay in it for good. Nothing is logged, since
+    that would wait for the device; the loss of the step shows it.
+
     Note:
         MMDetection's ``EQLV2Loss`` trains the same sigmoids but its box
         heads test them with a softmax, sums the gradients over the ranks
@@ -123,4 +127,5 @@ class EQLv2Loss(BoxLoss):
         both = torch.stack([size * positive, size * (1 - positive)])
         total = both.sum(dim=1)[:, :-1].contiguous()
         all_reduce(total)
-        self.gradients += total
+        # Behind the sum, so that all ranks decide alike.
+        self.gradients += torch.where(total.isfinite().all(), total, 0)

@@ -79,6 +79,44 @@ def test_counts_in_training_only_and_resumes():
     assert_close(resumed(*make_batch(2)), loss.train()(*make_batch(2)))
 
 
+@pytest.mark.parametrize('value', [math.nan, math.inf])
+def test_a_step_that_is_not_finite_is_not_counted(value):
+    loss, clean = EQLv2Loss(C), EQLv2Loss(C)
+    for each in (loss, clean):
+        each(*make_batch())
+    scores, labels = make_batch(1)
+    weight = torch.ones(16)
+    weight[3] = value
+    loss(scores, labels, weight)
+    scores[3, 2] = math.nan
+    assert not loss(scores, labels).isfinite()
+    assert_close(loss.gradients, clean.gradients, rtol=0, atol=0)
+    assert_close(loss(*make_batch(2)), clean(*make_batch(2)))
+    assert_close(loss.gradients, clean.gradients)
+
+
+def count_with_nan(rank):
+    """Ratios after a good step, and one in which rank 1 has a NaN."""
+    loss = EQLv2Loss(C)
+    for step in range(2):
+        scores, labels = make_batch(2 * step + rank)
+        if step and rank:
+            scores[0, 0] = math.nan
+        loss(scores, labels)
+    return loss.gradients.tolist()
+
+
+def test_all_ranks_leave_the_same_step_out(on_two_ranks):
+    first, second = on_two_ranks(count_with_nan)
+    assert first == second
+    expected = torch.zeros(2, C)
+    for seed in range(2):
+        loss = EQLv2Loss(C)
+        loss(*make_batch(seed))
+        expected += loss.gradients
+    assert_close(torch.tensor(first), expected)
+
+
 def test_gradcheck():
     scores, labels = make_batch()
     loss = EQLv2Loss(C).double().eval()
