@@ -1,5 +1,6 @@
 from mmlt.compat import has_mmdet
 
+from .hold_out import HoldOutDataset
 from .inaturalist import INaturalist
 from .long_tailed import LongTailedDataset
 from .multi_label_from_instances import MultiLabelFromInstances
@@ -8,6 +9,7 @@ from .multi_label_lt import COCOMLT, VOCMLT
 __all__ = [
     'COCOMLT',
     'VOCMLT',
+    'HoldOutDataset',
     'INaturalist',
     'LongTailedDataset',
     'MultiLabelFromInstances',

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import os
 import pickle
-from collections import OrderedDict, defaultdict
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
@@ -63,12 +64,13 @@ def read_ids(path: str) -> list[int | str]:
     files (``.pkl``) hold them in lists, arrays, and dicts such as class ->
     ids, however nested; of a dict with the key ``ids``, only that is read.
     Pickle files may hold plain containers and numpy arrays: nothing in them
-    is executed.
+    is executed. A ``.pkl`` may also be a text file with one number in each
+    line, as that of COCO-MLT is.
 
     Raises:
         FileNotFoundError: If there is no such file.
         ValueError: If it has another suffix, is damaged, or holds something
-            else.
+            else, such as a split of the classes or the ground truth.
     """
     if not exists(path):
         raise FileNotFoundError(
@@ -77,9 +79,9 @@ def read_ids(path: str) -> list[int | str]:
             'data_root'
         )
     readers = {
-        '.txt': lambda data: data.decode().split('\n'),
+        '.txt': _read_text,
         '.json': json.loads,
-        '.pkl': lambda data: _PlainUnpickler(io.BytesIO(data)).load(),
+        '.pkl': _read_pickle,
     }
     suffix = PurePosixPath(path).suffix
     if suffix not in readers:
@@ -100,17 +102,24 @@ def read_ids(path: str) -> list[int | str]:
         ) from error
 
 
-def _flat(content: Any) -> Iterator[int | str]:
-    """All ids in nested containers."""
-    if isinstance(content, (np.ndarray, np.generic)):
-        content = content.tolist()
-    if isinstance(content, Mapping):
-        content = list(content.values())
-    if isinstance(content, (list, tuple, set, frozenset)):
-        for item in content:
-            yield from _flat(item)
+_CONTAINERS = (Mapping, list, tuple, set, frozenset, np.ndarray)
+# Of classes, in a file that lies beside lists of ids.
+_SPLITS = {'head', 'middle', 'medium', 'tail', 'many', 'few'}
+
+
+def _flat(content: Any, seen: dict[int, Any] | None = None) -> Iterator:
+    """All ids in nested containers; each container once."""
+    seen = {} if seen is None else seen
+    if isinstance(content, (*_CONTAINERS, _Recorded)):
+        # Containers that hold each other many times over have no end.
+        if id(content) not in seen:
+            seen[id(content)] = content
+            for item in _items(content):
+                yield from _flat(item, seen)
+    elif isinstance(content, np.generic):
+        yield from _flat(content.item(), seen)
     elif isinstance(content, bytes):
-        yield from _flat(content.decode('latin1'))
+        yield from _flat(content.decode('latin1'), seen)
     elif isinstance(content, str):
         if content.strip():
             yield content.strip()
@@ -118,8 +127,30 @@ def _flat(content: Any) -> Iterator[int | str]:
         yield content
     else:
         raise ValueError(
-            f'it holds {content!r}, which is neither a whole number nor a name'
+            f'it holds {repr(content)[:80]}, which is neither a whole number '
+            'nor a name'
         )
+
+
+def _items(content: Any) -> list:
+    """What a container holds, unless that is known to be no ids."""
+    if isinstance(content, Mapping):
+        if content and {str(key).lower() for key in content} <= _SPLITS:
+            raise ValueError(
+                f'it has the keys {list(content)}: a split of the classes'
+            )
+        items = list(content.values())
+    elif isinstance(content, np.ndarray):
+        items = content.ravel().tolist()
+    elif isinstance(content, _Recorded):
+        items = _array_items(content)
+    else:
+        items = list(content)
+    if len(items) > 2 and all(type(x) is int and 0 <= x <= 1 for x in items):
+        raise ValueError(
+            f'it holds {len(items)} numbers that are 0 or 1: the ground truth'
+        )
+    return items
 
 
 def _plain_id(image: int | str) -> int | str:
@@ -128,46 +159,151 @@ def _plain_id(image: int | str) -> int | str:
     return int(stem) if stem.isdecimal() else stem
 
 
-def _encode_latin1(text: str, encoding: str = 'latin1') -> bytes:
+def _read_text(data: bytes) -> list[str]:
+    return data.decode().split('\n')
+
+
+# 9, 2008_000002.jpg or train2017/000000000009.jpg; no pickle has such lines.
+_NUMBER_LINE = re.compile(rb'([\w-]+/)*\d[\d_]*(\.\w+)?')
+
+
+def _read_pickle(data: bytes) -> Any:
+    """The content, with :class:`_Recorded` in the place of arrays."""
+    lines = data.split()
+    if lines and all(map(_NUMBER_LINE.fullmatch, lines)):
+        return _read_text(data)
+    return _PlainUnpickler(io.BytesIO(data)).load()
+
+
+class _Recorded:
+    """What a pickle calls something of numpy with, and nothing done.
+
+    NumPy believes what a pickle says about its objects: a forged one reads
+    foreign memory. So arrays are made in :func:`_array_items` instead.
+    """
+
+    __slots__ = ('args', 'name', 'state')
+
+    def __init__(self, name: str, args: tuple = ()) -> None:
+        self.name = name
+        self.args = args
+        self.state: Any = None
+
+    def __call__(self, *args: Any) -> Any:
+        return _MAKERS.get(self.name, _Recorded)(self.name, args)
+
+    def __setstate__(self, state: Any) -> None:
+        self.state = state
+
+
+def _encode(name: str, args: tuple) -> bytes:
     """What ``_codecs.encode`` does in pickles of bytes."""
-    return text.encode('latin1')
+    return args[0].encode('latin1')
 
 
-def _plain_globals() -> dict[tuple[str, str], Any]:
-    array = np.zeros(1)
-    found: dict[tuple[str, str], Any] = {
-        ('_codecs', 'encode'): _encode_latin1,
-        ('collections', 'OrderedDict'): OrderedDict,
-        ('collections', 'defaultdict'): defaultdict,
-        ('numpy', 'dtype'): np.dtype,
-        ('numpy', 'ndarray'): np.ndarray,
+# Called with the name and the arguments, like `_Recorded`.
+_MAKERS: dict[str, Any] = {
+    'OrderedDict': lambda name, args: dict(*args),
+    'bytes': lambda name, args: b'',
+    # Without its factory, which makes what is missing.
+    'defaultdict': lambda name, args: {},
+    'encode': _encode,
+    'frozenset': lambda name, args: frozenset(*args),
+    'set': lambda name, args: set(*args),
+}
+
+
+def _array_items(array: _Recorded) -> list:
+    """The items of an array or scalar of numpy, after checks.
+
+    Raises:
+        ValueError: If it is another object, or is not what it says it is.
+    """
+    try:
+        if array.name == '_frombuffer':
+            data, dtype, shape, order = array.args
+        elif array.name == '_reconstruct':
+            shape, dtype, is_fortran, data = array.state[-4:]
+            order = 'F' if is_fortran else 'C'
+        elif array.name == 'scalar':
+            (dtype, data), shape, order = array.args, (), 'C'
+        else:
+            raise ValueError('it is no array')
+        code, *_ = dtype.args
+        state = dtype.state or (3, '<', None, None, None, -1, -1, 0)
+        _, byteorder, subdtype, names, fields, itemsize, *_ = state
+    except (AttributeError, TypeError, ValueError) as error:
+        raise ValueError(f'its {array.name} is damaged: {error}') from error
+    if not (
+        dtype.name == 'dtype'
+        and subdtype is names is fields is None
+        and isinstance(code, str)
+        and re.fullmatch(r'[biufSU][1-9]\d{0,8}|O\d?', code)
+    ):
+        raise ValueError('its array has fields, or is of no plain dtype')
+    if any(type(size) is not int or size < 0 for size in shape):
+        raise ValueError('its array has a damaged shape')
+    count = math.prod(shape)
+    if code[0] == 'O':
+        if not isinstance(data, list) or len(data) != count:
+            raise ValueError(f'its array of {count} objects is damaged')
+        return data
+    if isinstance(data, str):
+        # Python 2.
+        data = data.encode('latin1')
+    if byteorder not in ('<', '>', '|') or order not in ('C', 'F'):
+        raise ValueError('its array has a damaged order')
+    plain_dtype = np.dtype(byteorder + code)
+    if itemsize not in (-1, plain_dtype.itemsize) or (
+        count * plain_dtype.itemsize != len(data)
+    ):
+        raise ValueError(
+            f'its array of {count} items of the dtype {code!r} has '
+            f'{len(data)} bytes'
+        )
+    items = np.frombuffer(data, plain_dtype).reshape(shape, order=order)
+    return items.ravel().tolist()
+
+
+def _plain_globals() -> set[tuple[str, str]]:
+    found = {
+        ('_codecs', 'encode'),
+        ('collections', 'OrderedDict'),
+        ('collections', 'defaultdict'),
+        ('numpy', 'dtype'),
+        ('numpy', 'ndarray'),
     }
     plain = (bytes, dict, float, frozenset, int, list, set, str, tuple)
     # Python 2 and NumPy 1 have other names.
     for module in ('builtins', '__builtin__'):
-        found |= {(module, kind.__name__): kind for kind in plain}
+        found |= {(module, kind.__name__) for kind in plain}
     for module in ('numpy.core', 'numpy._core'):
         found |= {
-            (f'{module}.multiarray', '_reconstruct'): array.__reduce__()[0],
-            (f'{module}.multiarray', 'scalar'): array[0].__reduce__()[0],
-            (f'{module}.numeric', '_frombuffer'): array.__reduce_ex__(5)[0],
+            (f'{module}.multiarray', '_reconstruct'),
+            (f'{module}.multiarray', 'scalar'),
+            (f'{module}.numeric', '_frombuffer'),
         }
     return found
 
 
-class _PlainUnpickler(pickle.Unpickler):
+# That in Python: the one in C makes its table of references as large as a
+# number in the file, and can so be made to take all memory.
+class _PlainUnpickler(pickle._Unpickler):
     """Admit plain containers and numpy arrays only, of Python 2, too."""
 
     GLOBALS = _plain_globals()
+    # A bytearray likewise; bytes are as long as what is there.
+    dispatch = pickle._Unpickler.dispatch | {
+        pickle.BYTEARRAY8[0]: pickle._Unpickler.load_binbytes8
+    }
 
     def __init__(self, file: io.BytesIO) -> None:
         super().__init__(file, encoding='latin1')
 
-    def find_class(self, module: str, name: str) -> Any:
-        try:
-            return self.GLOBALS[module, name]
-        except KeyError:
-            raise pickle.UnpicklingError(
-                f'it asks for {module}.{name}, which is no plain container '
-                'nor numpy array and might run code'
-            ) from None
+    def find_class(self, module: str, name: str) -> _Recorded:
+        if (module, name) in self.GLOBALS:
+            return _Recorded(name)
+        raise pickle.UnpicklingError(
+            f'it asks for {module}.{name}, which is no plain container nor '
+            'numpy array and might run code'
+        )

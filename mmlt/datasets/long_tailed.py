@@ -11,11 +11,12 @@ from numbers import Real
 from typing import Any
 
 import numpy as np
-from mmpretrain.registry import DATASETS as MMPRETRAIN_DATASETS
 
 from mmlt.class_stats import ClassStats
-from mmlt.class_stats.labels import collect_labels
+from mmlt.class_stats.labels import ImageLabels
 from mmlt.registry import DATASETS
+
+from .subset import Subset, check_int
 
 
 def exponential_counts(
@@ -69,13 +70,12 @@ PROFILES = {'exponential': exponential_counts, 'step': step_counts}
 
 
 @DATASETS.register_module()
-class LongTailedDataset:
+class LongTailedDataset(Subset):
     """Keep a long-tailed part of a single-label data set.
 
-    Only the positions of the kept images are held; images and annotations
-    stay in the wrapped data set. They depend on the labels, the counts and
-    ``seed`` alone, so all ranks agree, and of two subsets with the same seed
-    the one with lower counts is a part of the other.
+    Which images these are depends on the labels, the counts and ``seed``
+    alone, so all ranks agree, and of two subsets with the same seed the one
+    with lower counts is a part of the other.
 
     Args:
         dataset (dict | object): A data set of MMPretrain, or a wrapper of
@@ -132,46 +132,23 @@ class LongTailedDataset:
                 f'profile must be one of {sorted(PROFILES)}, got {profile!r}'
             )
         if max_count is not None:
-            _check_int('max_count', max_count, 1)
-        _check_int('seed', seed, 0)
+            check_int('max_count', max_count, 1)
+        check_int('seed', seed, 0)
         if counts is not None:
             try:
                 counts = ClassStats.single_label(counts).image_count
             except ValueError as error:
                 raise ValueError(f'counts: {error}') from error
-        if isinstance(dataset, dict):
-            dataset = MMPRETRAIN_DATASETS.build(dataset)
-        elif not hasattr(dataset, 'full_init'):
-            raise TypeError(
-                'dataset must be a data set of mmpretrain, a wrapper of one, '
-                f'or its config, got {type(dataset).__name__}'
-            )
-        self.dataset = dataset
         self.imbalance_factor = imbalance_factor
         self.profile = profile
         self.max_count = max_count
         self.seed = seed
         self._counts = counts
-        self._fully_initialized = False
-        if not lazy_init:
-            self.full_init()
+        super().__init__(dataset, lazy_init)
 
-    @property
-    def metainfo(self) -> dict:
-        """Meta information of the wrapped data set."""
-        return self.dataset.metainfo
-
-    @property
-    def indices(self) -> np.ndarray:
-        """(M,) positions of the kept images in ``dataset``, rising."""
-        self.full_init()
-        return self._indices
-
-    def full_init(self) -> None:
-        """Read the labels of the wrapped data set and choose the images."""
-        if self._fully_initialized:
-            return
-        labels = _single_labels(self.dataset)
+    def choose(self, labels: ImageLabels) -> np.ndarray:
+        """Positions of the images to keep, rising."""
+        labels = _single_labels(labels)
         classes = self.metainfo.get('classes')
         num_classes = len(classes) if classes else int(labels.max()) + 1
         present = np.bincount(labels, minlength=num_classes)
@@ -181,11 +158,8 @@ class LongTailedDataset:
                 f'{num_classes} classes; correct metainfo=dict(classes=...) '
                 'or the annotations'
             )
-        names = classes or range(num_classes)
-        counts = self._class_counts(present, names)
-        self._indices = _choose(labels, counts, self.seed)
-        self._labels = labels[self._indices]
-        self._fully_initialized = True
+        counts = self._class_counts(present, classes or range(num_classes))
+        return _choose(labels, counts, self.seed)
 
     def _class_counts(
         self, present: np.ndarray, names: Sequence
@@ -225,25 +199,10 @@ class LongTailedDataset:
             )
         return counts
 
-    def __len__(self) -> int:
-        return len(self.indices)
-
-    def __getitem__(self, idx: int) -> dict:
-        return self.dataset[int(self.indices[idx])]
-
-    def get_data_info(self, idx: int) -> dict:
-        """Annotation of the idx-th kept image."""
-        return self.dataset.get_data_info(int(self.indices[idx]))
-
     def get_gt_labels(self) -> np.ndarray:
         """(M,) int64 labels of the kept images."""
         self.full_init()
-        return self._labels.copy()
-
-    def get_cat_ids(self, idx: int) -> list[int]:
-        """Label of the idx-th kept image, as a list of one."""
-        self.full_init()
-        return [int(self._labels[idx])]
+        return self._labels.labels.copy()
 
 
 def _choose(labels: np.ndarray, counts: np.ndarray, seed: int) -> np.ndarray:
@@ -259,13 +218,8 @@ def _choose(labels: np.ndarray, counts: np.ndarray, seed: int) -> np.ndarray:
     return np.sort(order[rank < np.repeat(counts, present)])
 
 
-def _single_labels(dataset: Any) -> np.ndarray:
+def _single_labels(labels: ImageLabels) -> np.ndarray:
     """(N,) int64 label of each image."""
-    labels = collect_labels(dataset)
-    if not len(labels):
-        raise ValueError(
-            'dataset is empty; check its data_root, split and ann_file'
-        )
     other = np.flatnonzero(labels.lengths != 1)
     if other.size:
         raise ValueError(
@@ -286,10 +240,3 @@ def _check_imbalance_factor(value: Any) -> None:
             'imbalance_factor must be finite and >= 1 (largest class over '
             f'smallest), got {value}'
         )
-
-
-def _check_int(name: str, value: Any, least: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
-        raise TypeError(f'{name} must be an int >= {least}, got {value!r}')
-    if value < least:
-        raise ValueError(f'{name} must be an int >= {least}, got {value}')
