@@ -80,8 +80,8 @@ BENCHMARKS = {
             'PairwiseMarginLoss': 'logit_adjustment/pairwise-adaptive',
         },
         size=32,
-        batch=(32, 128),
-        turns=41,
+        batch=(16, 128),
+        turns=61,
     ),
     'resnet50': Benchmark(
         'resnet50_90e_imagenet-lt',
