@@ -238,7 +238,7 @@ def _array_items(array: _Recorded) -> list:
         dtype.name == 'dtype'
         and subdtype is names is fields is None
         and isinstance(code, str)
-        and re.fullmatch(r'[biufSU][1-9]\d{0,8}|O\d?', code)
+        and re.fullmatch('[biufSU][1-9][0-9]{0,8}|O[0-9]?', code)
     ):
         raise ValueError('its array has fields, or is of no plain dtype')
     if any(type(size) is not int or size < 0 for size in shape):

@@ -27,6 +27,30 @@ class Code:
         return self.call
 
 
+class Forged:
+    """Pickled as a call of ``function``, and a state."""
+
+    def __init__(self, function, args, state):
+        self.call = function, args, state
+
+    def __reduce__(self):
+        return self.call
+
+
+PLAIN = (3, '<', None, None, None, -1, -1, 0)
+
+
+def forged_array(
+    shape=(2,), data=bytes(16), code='i8', state=PLAIN, is_fortran=False
+):
+    dtype = Forged(np.dtype, (code, False, True), state)
+    return Forged(
+        np.zeros(1).__reduce__()[0],
+        (np.ndarray, (0,), b'b'),
+        (1, shape, dtype, is_fortran, data),
+    )
+
+
 def images(*ids):
     return [{'img_id': image} for image in ids]
 
@@ -143,7 +167,7 @@ def test_ids_that_are_not_there():
         ('a.json', b'{"person": true}', r'holds True, which is neither'),
         ('a.json', b'null', r'holds None'),
         ('a.pkl', b'\x80\x02]K\x09', r'a\.pkl is no list of image ids'),
-        ('a.pkl', b'9\n25\n', r'a\.pkl is no list of image ids'),
+        ('a.pkl', b'9\nx\n', r'a\.pkl is no list of image ids'),
         ('a.txt', b'\xff\xfe', r'a\.txt is no list of image ids'),
         ('a.npy', b'', r"ends in one of \['\.json', '\.pkl', '\.txt'\]"),
     ],
@@ -152,6 +176,175 @@ def test_other_files(tmp_path, name, data, words):
     path = tmp_path / name
     path.write_bytes(data)
     with pytest.raises(ValueError, match=words):
+        read_ids(str(path))
+
+
+@pytest.mark.parametrize(
+    ('array', 'words'),
+    [
+        # Fields that lie elsewhere, or are called objects.
+        (
+            forged_array(
+                code='V8',
+                state=(3, '|', None, ('a',), {'a': (np.dtype('i8'), 2**40)},
+                       8, 1, 16),
+            ),
+            'fields, or is of no plain dtype',
+        ),
+        (
+            forged_array(
+                state=(3, '<', None, ('a',), {'a': (np.dtype('O'), 0)},
+                       8, 8, 27),
+            ),
+            'fields, or is of no plain dtype',
+        ),
+        (
+            forged_array(state=(3, '<', ('i8', (2,)), None, None, 8, 8, 0)),
+            'fields, or is of no plain dtype',
+        ),
+        (forged_array(code='M8'), 'no plain dtype'),
+        (forged_array(code='i0'), 'no plain dtype'),
+        (forged_array(code='U0', shape=(10**15,), data=b''), 'no plain dtype'),
+        (forged_array(code=8), 'no plain dtype'),
+        (forged_array(code='i3', data=bytes(6)), 'i3'),
+        (forged_array(state=(3, '<', None, None, None, 999, 8, 0)), '16 byt'),
+        (forged_array(state=(3, '?', None, None, None, -1, -1, 0)), 'order'),
+        (forged_array(state=(3,)), 'damaged'),
+        (forged_array(state=7), 'damaged'),
+        # What is pointed to is not there.
+        (forged_array(code='O'), 'array of 2 objects is damaged'),
+        (forged_array(code='O', data=[9]), 'array of 2 objects is damaged'),
+        (forged_array(shape=(2**40,)), '1099511627776 items .* 16 bytes'),
+        (forged_array(shape=(2**62, 4), data=b''), 'has 0 bytes'),
+        (forged_array(shape=(-2,)), 'damaged shape'),
+        (forged_array(shape=(-1, -2)), 'damaged shape'),
+        (forged_array(shape=(True, 2)), 'damaged shape'),
+        (forged_array(shape=2), 'not iterable'),
+        (forged_array(shape=(1,) * 99, data=bytes(8)), 'dimension'),
+        (forged_array(data=bytes(15)), '2 items .* 15 bytes'),
+        (forged_array(data=None), 'NoneType'),
+        (
+            forged_array(code='U2', data=b'\xff' * 16),
+            '',
+        ),
+        (
+            Forged(np.float64(1).__reduce__()[0], (np.dtype('i8'), b''), None),
+            'has 0 bytes',
+        ),
+        (
+            Forged(np.zeros(1).__reduce_ex__(5)[0], (b'9',), None),
+            '_frombuffer is damaged',
+        ),
+        (
+            Forged(np.zeros(1).__reduce__()[0], (np.ndarray, (9,), 'b'), None),
+            '_reconstruct is damaged',
+        ),
+        (Forged(np.dtype, ('i8',), (3, '<')), 'dtype is damaged'),
+        (np.ndarray, 'ndarray is damaged: it is no array'),
+        (dict, 'dict is damaged'),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize('protocol', [2, 4])
+def test_forged_arrays(tmp_path, array, words, protocol):
+    path = tmp_path / 'img_id.pkl'
+    path.write_bytes(pickle.dumps({'person': [array]}, protocol))
+    with pytest.raises(ValueError, match=rf'no list of image ids \(.*{words}'):
+        read_ids(str(path))
+
+
+def test_a_pickle_changes_no_part_of_the_reader(tmp_path):
+    path = tmp_path / 'img_id.pkl'
+    # A state for the callables themselves: {'__defaults__': (7,)}.
+    for name in (b'_codecs\nencode', b'builtins\nset', b'numpy\ndtype'):
+        state = b"N}(S'__defaults__'\n(I7\nts\x86b"
+        path.write_bytes(b'\x80\x02c' + name + b'\n' + state + b'.')
+        with pytest.raises(ValueError, match=r'no list of image ids'):
+            read_ids(str(path))
+    path.write_bytes(pickle.dumps([b'9', {25}], 2))
+    assert set(read_ids(str(path))) == {'9', 25}
+
+
+@pytest.mark.parametrize(
+    'data',
+    [
+        # A bytearray of 2**45, a frame of 2**60, an item that is not there.
+        b'\x80\x05\x96' + struct.pack('<Q', 2**45) + b'9',
+        b'\x80\x04\x95' + struct.pack('<Q', 2**60) + b']K\x09',
+        b'\x80\x02j\xff\xff\xff\x7f.',
+    ],
+)
+def test_forged_sizes_take_no_memory(tmp_path, data):
+    path = tmp_path / 'img_id.pkl'
+    path.write_bytes(data)
+    with pytest.raises(ValueError, match=r'no list of image ids'):
+        read_ids(str(path))
+
+
+def test_a_far_reference_takes_no_memory(tmp_path):
+    """Item 2**31 of a table, for which C would allocate 34 GB."""
+    path = tmp_path / 'img_id.pkl'
+    path.write_bytes(b'\x80\x02]r\xff\xff\xff\x7fK\x09a.')
+    assert read_ids(str(path)) == [9]
+
+
+def test_shared_containers_are_read_once(tmp_path):
+    content = array = [9, np.array([25])]
+    for _ in range(99):
+        content = [content, {'a': content, 'b': content}, array]
+    path = tmp_path / 'img_id.pkl'
+    path.write_bytes(pickle.dumps(content))
+    assert read_ids(str(path)) == [9, 25]
+
+
+@pytest.mark.parametrize('protocol', [2, 5])
+@pytest.mark.parametrize(
+    'array',
+    [
+        np.array([[9, 255], [3, 4]]),
+        np.asfortranarray([[9, 255], [3, 4]]),
+        np.array([9, 255], dtype='>u2'),
+        np.array(['000009.jpg', 'a\u00e9']),
+        np.array([b'000009.jpg', b'a']),
+        np.zeros((0, 3), dtype=np.int64),
+        np.int8(-3),
+        np.str_('a9'),
+    ],
+)
+def test_arrays_are_what_numpy_reads(tmp_path, array, protocol):
+    path = tmp_path / 'img_id.pkl'
+    path.write_bytes(pickle.dumps(array, protocol))
+    expected = np.ravel(array).tolist()
+    assert read_ids(str(path)) == [
+        x.decode() if isinstance(x, bytes) else x for x in expected
+    ]
+
+
+@pytest.mark.parametrize(
+    'text', ['391895\n522418\n', '2008_000002.jpg\r\n\n2008_000007\n', '9']
+)
+def test_text_in_a_pickle_file(tmp_path, text):
+    """As the authors' ``img_id.pkl`` of COCO-MLT."""
+    path = tmp_path / 'img_id.pkl'
+    path.write_text(text)
+    assert read_ids(str(path)) == text.split()
+
+
+@pytest.mark.parametrize(
+    ('content', 'words'),
+    [
+        ({'head': [1, 2], 'middle': {3}, 'tail': [4]}, 'split of the classes'),
+        ({'Many': [1], 'Few': [2]}, 'split of the classes'),
+        (np.eye(4, dtype=np.int64), '16 numbers .* 0 or 1: the ground truth'),
+        (np.eye(4), r'holds 1\.0, which is neither'),
+        ({'gt': [[0, 1, 0]], 'names': ['a']}, '3 numbers .* ground truth'),
+        ({9: [0, 1, 1], 25: [1, 0, 0]}, 'ground truth'),
+        ({9: np.array([True, False])}, 'holds True'),
+    ],
+)
+def test_other_files_of_the_authors(tmp_path, content, words):
+    path = tmp_path / 'class_split.pkl'
+    path.write_bytes(pickle.dumps(content))
+    with pytest.raises(ValueError, match=rf'class_split\.pkl .*{words}'):
         read_ids(str(path))
 
 
