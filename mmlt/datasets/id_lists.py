@@ -261,6 +261,9 @@ def _array_items(array: _Recorded) -> list:
             f'its array of {count} items of the dtype {code!r} has '
             f'{len(data)} bytes'
         )
+    if code[0] == 'U':
+        # NumPy makes text of any number; this raises for what is none.
+        bytes(data).decode('utf-32-be' if byteorder == '>' else 'utf-32-le')
     items = np.frombuffer(data, plain_dtype).reshape(shape, order=order)
     return items.ravel().tolist()
 

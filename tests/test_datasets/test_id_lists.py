@@ -225,7 +225,7 @@ def test_other_files(tmp_path, name, data, words):
         (forged_array(data=None), 'NoneType'),
         (
             forged_array(code='U2', data=b'\xff' * 16),
-            '',
+            'code point not in range',
         ),
         (
             Forged(np.float64(1).__reduce__()[0], (np.dtype('i8'), b''), None),
@@ -304,6 +304,7 @@ def test_shared_containers_are_read_once(tmp_path):
         np.asfortranarray([[9, 255], [3, 4]]),
         np.array([9, 255], dtype='>u2'),
         np.array(['000009.jpg', 'a\u00e9']),
+        np.array(['000009.jpg', 'a\u00e9'], dtype='>U12'),
         np.array([b'000009.jpg', b'a']),
         np.zeros((0, 3), dtype=np.int64),
         np.int8(-3),
