@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import ast
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,9 +17,10 @@ from mmlt.class_stats.storage import load_tensors
 from mmlt.evaluation.functional import group_means, per_class_recall
 
 HOLD_OUT = (
-    "hold out a part of the training data: wrap it in dict(type='KFoldDataset'"
-    ', num_splits=10, fold=0, seed=0, dataset=...) for training, and write '
-    'the logits of the same with test_mode=True (see docs/posthoc.md)'
+    'hold out a part of the training data with mmlt.HoldOutDataset (a fold of '
+    'KFoldDataset leaves rare classes without images), and say so when '
+    'writing its logits: tools/test.py ... --split train (see '
+    'docs/posthoc.md)'
 )
 # Numbers of the logits to take at once.
 CHUNK_NUMBERS = 1_000_000
@@ -96,6 +98,58 @@ def load_held_out(path: str | Path) -> dict:
             f'{HOLD_OUT}'
         )
     return dump
+
+
+def check_unadjusted(path: str | Path) -> None:
+    """Raise if a checkpoint's raw logits are adjusted already.
+
+    Its config says what it was trained with, and its meta what was done to
+    it later. The config is a text, which is read and not run.
+
+    Args:
+        path (str | Path): The checkpoint that wrote the logits.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If they are, or it is no checkpoint.
+    """
+    meta = load_tensors(path, 'class_stats').get('meta', {})
+    done = [edit['type'] for edit in meta.get('classifier_edits', [])]
+    adjusting = [name for name in done if name.endswith('LogitAdjustment')]
+    adjusting += [
+        given['type']
+        for given in _dicts_of_model(meta.get('cfg', ''))
+        if _adjusts(str(given.get('type')).rpartition('.')[2], given)
+    ]
+    if adjusting:
+        raise ValueError(
+            f'logits: the model of {str(path)!r} has had {adjusting[0]}, '
+            'which adjusts its logits already; choose tau with a model that '
+            'was trained with plain cross entropy'
+        )
+
+
+def _adjusts(name: str, given: dict) -> bool:
+    """``LogitAdjustment.check_model``, of a loss's config."""
+    if name == 'PairwiseMarginLoss':
+        return given.get('preset', 'logit_adjusted') == 'logit_adjusted'
+    return name == 'LogitAdjustedLoss' and given.get('tau', 1.0) != 0
+
+
+def _dicts_of_model(cfg: str) -> Iterator[dict]:
+    """The constants in each ``dict(...)`` of a config's model."""
+    try:
+        statements = ast.parse(cfg).body
+    except (SyntaxError, ValueError):
+        return  # not written by MMEngine: nothing is known
+    for node in statements:
+        if ast.unparse(node).startswith('model ='):
+            for call in ast.walk(node):
+                yield {
+                    keyword.arg: keyword.value.value
+                    for keyword in getattr(call, 'keywords', [])
+                    if isinstance(keyword.value, ast.Constant)
+                }
 
 
 def winning_taus(

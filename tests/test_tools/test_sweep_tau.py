@@ -1,7 +1,9 @@
 """tools/analysis_tools/sweep_tau.py on files that mmlt writes."""
 
 import json
+import re
 
+import numpy as np
 import pytest
 import torch
 from mmpretrain.structures import DataSample
@@ -103,10 +105,80 @@ def test_stats_of_a_checkpoint(run, files):
         run(files, stats='epoch_1.pth')
 
 
+@pytest.mark.parametrize(
+    ('meta', 'what'),
+    [
+        (
+            dict(
+                cfg='tau = 0\nmodel = dict(head=dict(loss=dict(tau=1.0, '
+                "type='mmlt.LogitAdjustedLoss')))"
+            ),
+            'has had mmlt.LogitAdjustedLoss',
+        ),
+        (
+            dict(cfg="model = dict(loss=[dict(type='PairwiseMarginLoss')])"),
+            'has had PairwiseMarginLoss',
+        ),
+        (
+            dict(
+                classifier_edits=[dict(type='mmlt.LogitAdjustment', tau=1.0)]
+            ),
+            'has had mmlt.LogitAdjustment',
+        ),
+    ],
+)
+def test_adjusted_logits_are_refused(run, files, meta, what):
+    meta['class_stats'] = ClassStats.single_label(COUNT).to_dict()
+    torch.save(dict(meta=meta, state_dict={}), files / 'epoch_1.pth')
+    with pytest.raises(ValueError, match=rf'epoch_1\.pth. {what}.*plain'):
+        run(files, stats='epoch_1.pth')
+    assert not (files / 'out').exists()
+
+
+@pytest.mark.parametrize(
+    'cfg',
+    [
+        "model = dict(loss=dict(type='mmlt.LogitAdjustedLoss', tau=0.0))",
+        "model = dict(type='mmlt.PairwiseMarginLoss', preset='adaptive')",
+        # Of another run that the config mentions.
+        "model = dict(type='x')\nloss = dict(type='mmlt.LogitAdjustedLoss')",
+        # Read, not run.
+        "raise SystemExit\nmodel = dict(loss=dict(type='CrossEntropyLoss'))",
+        'model = dict(',
+    ],
+)
+def test_other_losses_are_not(run, files, cfg):
+    stats = ClassStats.single_label(COUNT).to_dict()
+    edits = [dict(type='mmlt.TauNorm', tau=1.0)]
+    meta = dict(class_stats=stats, cfg=cfg, classifier_edits=edits)
+    torch.save(dict(meta=meta, state_dict={}), files / 'epoch_1.pth')
+    assert run(files, stats='epoch_1.pth')['best_tau'] > 0
+
+
+@pytest.mark.parametrize(
+    ('taus', 'shown'),
+    [
+        ('0 2 41', ['0', '0.15', '0.9', '1']),
+        ('0 20 100', ['0', '1']),
+        ('0.3 1.2 4', ['0.3', '0.6', '0.9', '1', '1.2']),
+        ('1 3 2', ['1', '3']),
+    ],
+)
+def test_the_table_holds_1(run, files, capsys, taus, shown):
+    result = run(files, '--taus', *taus.split())
+    assert np.isclose(result['taus'], 1).sum() == 1
+    assert result['taus'] == sorted(result['taus'])
+    rows = re.findall(r'^│ +([\d.]+) │', capsys.readouterr().out, re.M)
+    assert set(shown) <= set(rows)
+    assert len(rows) <= 24
+
+
 @pytest.mark.parametrize('split', ['test', 'test_A'])
 def test_the_test_split_is_refused(run, files, split):
     write_logits(files / 'logits.pt', split)
     with pytest.raises(ValueError, match=r'hold out .*KFoldDataset'):
+        run(files)
+    with pytest.raises(ValueError, match=r'HoldOutDataset.*--split train'):
         run(files)
     assert not (files / 'out').exists()
 

@@ -8,10 +8,13 @@ test split is refused: a tau that was chosen there has seen the test labels.
 Tau-norm changes the weights of the classifier, so logits are not enough to
 sweep its tau: test with ``mmlt.ClassifierEditHook`` for each value instead.
 
+Given the checkpoint that wrote the logits, one that was trained with, or has
+had, a logit adjustment is refused: there is no tau to choose.
+
 Example::
 
     python tools/analysis_tools/sweep_tau.py held_out.pt
-    --class-stats stats.json --taus 0 2 41 --out work_dirs/sweep
+    --class-stats epoch_90.pth --taus 0 2 41 --out work_dirs/sweep
 """
 
 import argparse
@@ -26,6 +29,7 @@ from rich.table import Table
 
 from mmlt.analysis.tau_sweep import (
     TauSweep,
+    check_unadjusted,
     draw_tau_sweep,
     load_held_out,
     sweep_tau,
@@ -43,8 +47,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         '--class-stats',
         required=True,
         metavar='FILE',
-        help='training counts: the JSON of class_stats.py, or a checkpoint '
-        '(.pth) that was trained with mmlt.ClassStatsHook',
+        help='training counts: the checkpoint (.pth) that wrote the logits, '
+        'trained with mmlt.ClassStatsHook, or the JSON of class_stats.py',
     )
     parser.add_argument(
         '--taus',
@@ -52,7 +56,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         type=float,
         default=(0.0, 2.0, 41),
         metavar=('START', 'STOP', 'NUM'),
-        help='NUM evenly spaced values, both ends included; default: 0 2 41',
+        help='NUM evenly spaced values, both ends included, and 1 if it lies '
+        'between them; default: 0 2 41',
     )
     parser.add_argument(
         '--zero-count',
@@ -77,7 +82,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def taus_of(start: float, stop: float, num: float) -> np.ndarray:
-    """Evenly spaced values.
+    """Evenly spaced values, and 1, the value of theory, between them.
 
     Raises:
         ValueError: If they are not finite, or ``num`` is no number of them.
@@ -88,17 +93,21 @@ def taus_of(start: float, stop: float, num: float) -> np.ndarray:
             'taus must be a finite START <= STOP and a whole NUM >= 1, got '
             f'{start:g} {stop:g} {num:g}'
         )
-    return np.linspace(start, stop, int(num))
+    taus = np.linspace(start, stop, int(num))
+    if start < 1 < stop and not np.isclose(taus, 1).any():
+        taus = np.insert(taus, np.searchsorted(taus, 1), 1)
+    return taus
 
 
 def print_table(sweep: TauSweep) -> None:
-    """At most about 20 taus, the chosen one and its neighbours among them."""
+    """About 20 taus, with 1, the chosen one and its neighbours."""
     table = Table(title='Held-out accuracy (%)')
     for name in ('tau', 'balanced', *sweep.group_names[::-1], 'overall'):
         table.add_column(name, justify='right')
     step = math.ceil(len(sweep.taus) / 20)
     for t, tau in enumerate(sweep.taus):
-        if t % step and abs(t - sweep.best) > 1:
+        asked_for = abs(t - sweep.best) <= 1 or np.isclose(tau, 1)
+        if t % step and not asked_for:
             continue
         groups = ('-' if np.isnan(x) else f'{x:.2f}' for x in sweep.groups[t])
         table.add_row(
@@ -127,6 +136,8 @@ def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
     taus = taus_of(*args.taus)
     dump = load_held_out(args.logits)
+    if Path(args.class_stats).suffix == '.pth':
+        check_unadjusted(args.class_stats)
     stats = ClassStats.from_any(args.class_stats)
     sweep = sweep_tau(
         dump['logits'],
