@@ -175,6 +175,26 @@ def sample(img_id, boxes, labels, scores, masks=None):
     }
 
 
+def as_samples(content, detections):
+    """The detections of each image, as a detector returns them."""
+    ids = [category['id'] for category in content['categories']]
+    samples = []
+    for image in content['images']:
+        (own,) = np.nonzero(detections.image_id == image['id'])
+        box = detections.bbox[own].copy()
+        box[:, 2:] += box[:, :2]
+        samples.append(
+            sample(
+                image['id'],
+                box,
+                [ids.index(k) for k in detections.category_id[own]],
+                detections.score[own],
+                [detections.masks[k] for k in own],
+            )
+        )
+    return samples
+
+
 EXACT = [10, 10, 50, 50]
 AWAY = [60, 60, 100, 100]
 
@@ -302,6 +322,50 @@ def test_no_detection_at_all(write_json, backend, metric):
     assert set(result.values()) == {0.0}
 
 
+def shift_ids(content, shift):
+    for image in content['images']:
+        image['id'] += shift
+        for key in ('neg_category_ids', 'not_exhaustive_category_ids'):
+            image[key] = [i + shift for i in image[key]]
+    for entry in content['annotations']:
+        for key in ('id', 'image_id', 'category_id'):
+            entry[key] += shift
+    for category in content['categories']:
+        category['id'] += shift
+
+
+@pytest.mark.parametrize('iou_type', ['bbox', 'segm'])
+def test_ids_above_those_of_floats(write_json, iou_type):
+    """Neighbours from 2^53 on are one float64."""
+    rng = np.random.default_rng(4)
+    content = random_annotations(rng)
+    detections = random_detections(rng, content, number=60)
+    samples = as_samples(content, detections)
+    expected = run(LVISMetric(write_json(content), iou_type), samples)
+    assert 5 < expected[f'lvis/{iou_type}_AP'] < 95
+    shift_ids(content, 2**62)
+    for each in samples:
+        each['img_id'] += 2**62
+    metric = LVISMetric(write_json(content), iou_type)
+    assert run(metric, samples) == expected
+
+
+@pytest.mark.parametrize(
+    ('image', 'category', 'match'),
+    [(5, 4, 'unknown image, first id 5'), (1, 8, 'unknown category, .* 8')],
+)
+def test_detections_of_other_data(three_images, image, category, match):
+    detections = Detections(
+        np.array([1, image]),
+        np.array([9, category]),
+        np.array([[10.0, 10, 40, 40]] * 2),
+        np.ones(2),
+    )
+    annotations = hotcoco_backend.load_annotations(three_images)
+    with pytest.raises(ValueError, match=match):
+        hotcoco_backend.evaluate(annotations, detections)
+
+
 def test_masks_and_their_own_scores(three_images, write_json):
     with open(three_images) as file:
         content = json.load(file)
@@ -398,6 +462,17 @@ def break_file(content, kind):
         content['categories'][0]['frequency'] = 'x'
     elif kind == 'no frequency':
         del content['categories'][0]['frequency']
+    elif kind == 'no annotations':
+        del content['annotations']
+    elif kind in ('bbox', 'area'):
+        del content['annotations'][1][kind]
+    elif kind in ('image_id', 'category_id'):
+        content['annotations'][1][kind] = 77
+    elif kind.startswith('two '):
+        content[kind[4:]] += content[kind[4:]][1:2]
+    elif kind == 'beyond int64':
+        content['images'][0]['id'] = 2**63
+        content['annotations'] = content['annotations'][2:]
     return content
 
 
@@ -410,6 +485,15 @@ def break_file(content, kind):
         ('coco', 'no image has neg_category_ids'),
         ('no frequency', "1 of 2 categories lack 'frequency', first id 9"),
         ('frequency', "category 9 has the frequency 'x'"),
+        ('no annotations', 'json.* has no annotations'),
+        ('bbox', "json': 1 of 3 annotations lack 'bbox', first id 2"),
+        ('area', "json': 1 of 3 annotations lack 'area', first id 2"),
+        ('image_id', "json': annotation 2 has the image_id 77, which"),
+        ('category_id', "json': annotation 2 has the category_id 77"),
+        ('two images', "json': 2 of 4 images have the id 2"),
+        ('two annotations', "json': 2 of 4 annotations have the id 2"),
+        ('two categories', "json': 2 of 3 categories have the id 4"),
+        ('beyond int64', "json': images have the id 9223372036854775808"),
     ],
 )
 def test_damaged_annotations(three_images, kind, match):
@@ -452,6 +536,8 @@ def test_bad_arguments(three_images, kwargs, match):
     [
         (dict(img_id=5), 'has no image of the id 5'),
         (dict(labels=[2]), 'predicts the label 2, but .* has 2 categories'),
+        # Python would take the last category.
+        (dict(labels=[-1]), 'predicts the label -1, but .* labels 0 to 1;'),
     ],
 )
 def test_predictions_that_do_not_fit(three_images, change, match):
@@ -462,10 +548,12 @@ def test_predictions_that_do_not_fit(three_images, change, match):
 
 
 def test_classes_that_do_not_fit(three_images):
-    metric = LVISMetric(three_images)
-    metric.dataset_meta = {'classes': ['a', 'b', 'c']}
+    """MMEngine says before the first step what the data set holds."""
+    evaluator = Evaluator(LVISMetric(three_images))
     with pytest.raises(ValueError, match=r'3 classes, but .* 2 cat'):
-        metric.process({}, [sample(1, [EXACT], [0], [0.5])])
+        evaluator.dataset_meta = {'classes': ['a', 'b', 'c']}
+    evaluator.dataset_meta = {'classes': ['a', 'b']}
+    assert evaluator.metrics[0].dataset_meta == {'classes': ['a', 'b']}
 
 
 def test_masks_are_asked_for(three_images):
@@ -508,21 +596,7 @@ def test_two_ranks_evaluate_as_one(write_json, on_two_ranks):
     rng = np.random.default_rng(3)
     content = random_annotations(rng, num_images=7)
     detections = random_detections(rng, content, number=60)
-    ids = [category['id'] for category in content['categories']]
-    samples = []
-    for image in content['images']:
-        (own,) = np.nonzero(detections.image_id == image['id'])
-        box = detections.bbox[own].copy()
-        box[:, 2:] += box[:, :2]
-        samples.append(
-            sample(
-                image['id'],
-                box,
-                [ids.index(k) for k in detections.category_id[own]],
-                detections.score[own],
-                [detections.masks[k] for k in own],
-            )
-        )
+    samples = as_samples(content, detections)
     arguments = dict(ann_file=write_json(content), metric=['bbox', 'segm'])
     alone = run(LVISMetric(**arguments), samples)
     assert 5 < alone['lvis/bbox_AP'] < 95

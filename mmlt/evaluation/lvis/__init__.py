@@ -1,15 +1,15 @@
+from .annotations import GROUPS, Annotations, load_annotations
 from .protocol import (
-    GROUPS,
     Curves,
     Detections,
     evaluate,
-    load_annotations,
     mean_precision,
     summarize,
 )
 
 __all__ = [
     'GROUPS',
+    'Annotations',
     'Curves',
     'Detections',
     'evaluate',

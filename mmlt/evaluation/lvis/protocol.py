@@ -9,7 +9,7 @@ the same numbers. D detections, K categories sorted by id, T IoU thresholds
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import hotcoco
@@ -17,7 +17,8 @@ import numpy as np
 
 from mmlt.evaluation.functional import nanmean
 
-GROUPS = ('r', 'c', 'f')
+from .annotations import GROUPS, Annotations
+
 IOU_THRESHOLDS = np.linspace(0.5, 0.95, 10)
 
 
@@ -75,72 +76,6 @@ class Curves(NamedTuple):
     recall: np.ndarray
 
 
-def load_annotations(path: str | Path) -> hotcoco.COCO:
-    """Read an annotation file of LVIS v0.5, v1 or the same format.
-
-    Args:
-        path (str | Path): The json file.
-
-    Returns:
-        hotcoco.COCO: With the dicts ``imgs`` and ``cats``, id to content, in
-        file order.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If it is damaged or not in the LVIS format.
-    """
-    if not Path(path).is_file():
-        raise FileNotFoundError(f'ann_file: no file {str(path)!r}')
-    try:
-        annotations = hotcoco.COCO(str(path))
-        if annotations.get_ann_ids(area_rng=[-np.inf, 0]):
-            # As in lvis-api, what has no area does not count.
-            content = annotations.dataset
-            content['annotations'] = [
-                entry for entry in content['annotations'] if entry['area'] > 0
-            ]
-            annotations = hotcoco.COCO(content)
-    except (ValueError, KeyError) as error:
-        raise ValueError(
-            f'ann_file: {str(path)!r} is damaged, or not in the LVIS format: '
-            f'{type(error).__name__}: {error}; download or write it again'
-        ) from error
-    _check_format(path, annotations)
-    return annotations
-
-
-def _check_format(path: str | Path, annotations: hotcoco.COCO) -> None:
-    images, categories = annotations.imgs, annotations.cats
-    for what, entries in (('images', images), ('categories', categories)):
-        if not entries:
-            raise ValueError(
-                f'ann_file: {str(path)!r} has no {what}; is it the annotation '
-                'file of a labelled LVIS split?'
-            )
-    # hotcoco drops empty lists: that some images have none means nothing.
-    if not any('neg_category_ids' in image for image in images.values()):
-        raise ValueError(
-            f'ann_file: {str(path)!r}: no image has neg_category_ids, the '
-            'categories known to be absent; the LVIS protocol needs them, '
-            "evaluate COCO annotations with mmdet's CocoMetric"
-        )
-    for key in ('name', 'frequency'):
-        lacking = [i for i, entry in categories.items() if key not in entry]
-        if lacking:
-            raise ValueError(
-                f'ann_file: {str(path)!r}: {len(lacking)} of '
-                f'{len(categories)} categories lack {key!r}, first id '
-                f'{lacking[0]}'
-            )
-    for index, category in categories.items():
-        if category['frequency'] not in GROUPS:
-            raise ValueError(
-                f'ann_file: {str(path)!r}: category {index} has the '
-                f'frequency {category["frequency"]!r}, expected one of '
-                f'{GROUPS}'
-            )
-
-
 def mean_precision(precision: np.ndarray) -> float:
     """Mean precision in [0, 1] over what is known; NaN if nothing is."""
     return nanmean(precision[precision > -1])
@@ -174,7 +109,7 @@ def summarize(curves: Curves, frequency: np.ndarray) -> dict[str, float]:
 
 
 def evaluate(
-    annotations: hotcoco.COCO,
+    annotations: Annotations,
     detections: Detections,
     iou_type: str = 'bbox',
     max_dets: int | None = 300,
@@ -182,11 +117,14 @@ def evaluate(
     """Match the detections with the annotations.
 
     Args:
-        annotations (hotcoco.COCO): From :func:`load_annotations`.
+        annotations (Annotations): From :func:`load_annotations`.
         detections (Detections): Of all images.
         iou_type (str): ``'bbox'`` or ``'segm'``.
         max_dets (int | None): Detections that count of an image, the best
             of all categories. None: all.
+
+    Raises:
+        ValueError: If the annotations lack an image or a category.
     """
     if max_dets is not None:
         detections = detections.best_of_each('image_id', max_dets)
@@ -197,13 +135,15 @@ def evaluate(
         area = np.asarray(hotcoco.mask.area(detections.masks), np.float64)
     # As in lvis-api, what has no area does not count.
     detections = detections.take(np.flatnonzero(area > 0))
-    found = annotations.load_res(
+    found = annotations.numbered.load_res(
         np.column_stack(
             [
-                detections.image_id,
+                _positions('image', annotations.imgs, detections.image_id),
                 detections.bbox,
                 detections.score,
-                detections.category_id,
+                _positions(
+                    'category', annotations.cats, detections.category_id
+                ),
             ]
         ),
         segmentation=detections.masks if iou_type == 'segm' else None,
@@ -214,7 +154,7 @@ def evaluate(
         )
     # The cap was applied above; else the default one would be.
     found = found.cap_detections_per_image(None)
-    run = hotcoco.LVISeval(annotations, found, iou_type)
+    run = hotcoco.LVISeval(annotations.numbered, found, iou_type)
     run.evaluate()
     run.accumulate()
     curves = run.eval
@@ -222,3 +162,16 @@ def evaluate(
         np.asarray(curves['precision'])[..., 0],
         np.asarray(curves['recall'])[..., 0],
     )
+
+
+def _positions(what: str, known: Iterable[int], ids: np.ndarray) -> np.ndarray:
+    """(D,) positions in the sorted ids that are known."""
+    known = np.array(sorted(known))
+    positions = np.searchsorted(known, ids).clip(max=len(known) - 1)
+    unknown = np.flatnonzero(known[positions] != ids)
+    if unknown.size:
+        raise ValueError(
+            f'detections: {unknown.size} are of an unknown {what}, first id '
+            f'{ids[unknown[0]]}'
+        )
+    return positions

@@ -129,7 +129,22 @@ class LVISMetric(CocoMetric):
         # Labels are positions in this list, as in mmdet's LVIS data sets.
         self.cat_ids = list(self._coco_api.cats)
         self.img_ids = list(self._coco_api.imgs)
-        self._known_images = frozenset(self.img_ids)
+
+    @CocoMetric.dataset_meta.setter
+    def dataset_meta(self, dataset_meta: dict) -> None:
+        """What the data set is; known before the first step of training.
+
+        Raises:
+            ValueError: If ``ann_file`` has another number of classes.
+        """
+        named = (dataset_meta or {}).get('classes')
+        if named is not None and len(named) != len(self.cat_ids):
+            raise ValueError(
+                f'The data set has {len(named)} classes, but '
+                f'{self.ann_file!r} {len(self.cat_ids)} categories; give the '
+                'data set metainfo=dict(classes=...) with all of them'
+            )
+        self._dataset_meta = dataset_meta
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         """Keep the predictions of one batch.
@@ -181,25 +196,19 @@ class LVISMetric(CocoMetric):
 
     def _check(self, prediction: dict) -> None:
         """Raise now rather than after the whole epoch."""
-        if prediction['img_id'] not in self._known_images:
+        if prediction['img_id'] not in self._coco_api.imgs:
             raise ValueError(
                 f'ann_file: {self.ann_file!r} has no image of the id '
                 f'{prediction["img_id"]!r}; it must be the annotation file '
                 'of the data set that is tested'
             )
-        named = (self.dataset_meta or {}).get('classes')
-        if named is not None and len(named) != len(self.cat_ids):
+        labels, number = prediction['labels'], len(self.cat_ids)
+        wrong = labels[(labels < 0) | (labels >= number)]
+        if wrong.size:
             raise ValueError(
-                f'The data set has {len(named)} classes, but '
-                f'{self.ann_file!r} {len(self.cat_ids)} categories; give the '
-                'data set metainfo=dict(classes=...) with all of them'
-            )
-        largest = prediction['labels'].max(initial=-1)
-        if largest >= len(self.cat_ids):
-            raise ValueError(
-                f'The model predicts the label {largest}, but '
-                f'{self.ann_file!r} has {len(self.cat_ids)} categories; set '
-                'num_classes of the heads'
+                f'The model predicts the label {wrong[0]}, but '
+                f'{self.ann_file!r} has {number} categories, labels 0 to '
+                f'{number - 1}; set num_classes of the heads'
             )
         if 'segm' in self.metrics and 'masks' not in prediction:
             raise ValueError(
@@ -211,7 +220,7 @@ class LVISMetric(CocoMetric):
         self, predictions: list[dict], iou_type: str
     ) -> Detections:
         count = [len(each['labels']) for each in predictions]
-        image_id = np.repeat([each['img_id'] for each in predictions], count)
+        image_id = np.array([each['img_id'] for each in predictions], np.int64)
         labels = np.concatenate([each['labels'] for each in predictions])
         box = np.concatenate([each['bboxes'] for each in predictions])
         box = box.reshape(-1, 4).astype(np.float64)
@@ -222,7 +231,7 @@ class LVISMetric(CocoMetric):
             if 'mask_scores' in predictions[0]:
                 key = 'mask_scores'
         return Detections(
-            image_id,
+            np.repeat(image_id, count),
             np.asarray(self.cat_ids)[labels.astype(np.int64)],
             box,
             np.concatenate([each[key] for each in predictions]).astype(float),
