@@ -5,8 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from mmengine.registry import METRICS, MODELS, DefaultScope
 from mmengine.runner import Runner
+from mmpretrain.structures import DataSample
 from PIL import Image
 
 import mmlt  # noqa: F401
@@ -39,6 +41,17 @@ def test_config_builds(block, tmp_path):
         model = MODELS.build(cfg.model)
         METRICS.build(cfg.test_evaluator)
     assert model.head.num_classes == cfg.data_preprocessor.num_classes
+
+
+def test_three_classes_can_be_validated(tmp_path):
+    (block,) = (block for block in BLOCKS if 'CustomDataset' in block)
+    cfg = load(block.replace('=12', '=3'), tmp_path)
+    for evaluator in (cfg.val_evaluator, cfg.test_evaluator):
+        metric = METRICS.build({**evaluator, 'class_stats': [30, 9, 2]})
+        sample = DataSample().set_gt_label(2)
+        sample.set_pred_score(torch.tensor([0.1, 0.2, 0.7]))
+        metric.process(None, [sample.to_dict()])
+        assert metric.evaluate(1)['accuracy/top1'] == 100
 
 
 def test_folder_per_class(tmp_path, monkeypatch):

@@ -85,6 +85,15 @@ def test_metrics_and_preprocessor_build(name):
     assert len(mean) == len(std) == channels
 
 
+@pytest.mark.parametrize('name', NAMES)
+def test_two_classes_are_enough(name):
+    """A child may read other data: no metric needs more classes."""
+    config = Config.fromfile(CONFIGS / f'{name}.py')
+    for evaluator in (config.val_evaluator, config.test_evaluator):
+        metric = METRICS.build(evaluator)
+        assert getattr(metric, 'topk', (1,)) == (1,)
+
+
 def test_fashion_scenes_features(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     config = Config.fromfile(CONFIGS / 'fashion_scenes_features.py')

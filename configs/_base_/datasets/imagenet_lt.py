@@ -40,7 +40,8 @@ val_dataloader = dict(
         pipeline=_base_.test_pipeline,
     ),
 )
-val_evaluator = dict(type='mmlt.ShotAccuracy')
+# Top-1, whatever the number of classes: another data set may have few.
+val_evaluator = dict(_delete_=True, type='mmlt.ShotAccuracy')
 
 # The balanced test list, which is ImageNet's validation split.
 test_dataloader = dict(
