@@ -59,7 +59,8 @@ def main() -> None:
     cfg = load_config(
         args.config, args.cfg_options, args.work_dir, args.launcher
     )
-    cfg.load_from = args.checkpoint
+    # A config that resumes its training is tested like any other.
+    cfg.resume, cfg.load_from = False, args.checkpoint
     evaluator = cfg.test_evaluator
     metrics = [evaluator] if isinstance(evaluator, dict) else list(evaluator)
     if args.out is not None:

@@ -15,7 +15,8 @@ def parse_args() -> argparse.Namespace:
     )  # fmt: skip
     parser.add_argument(
         '--resume', nargs='?', const='auto', help='resume from this '
-        'checkpoint, without a value from the latest one in the work dir'
+        'checkpoint, without a value from the latest one in the work dir, if '
+        'there is one'
     )  # fmt: skip
     parser.add_argument(
         '--amp', action='store_true', help='train with mixed precision'
@@ -47,14 +48,12 @@ def main() -> None:
     # Not before: mim calls this script for its help first.
     from mmengine.device import get_device
 
-    from mmlt.engine.launch import build_runner, load_config
+    from mmlt.engine.launch import build_runner, choose_start, load_config
 
     cfg = load_config(
         args.config, args.cfg_options, args.work_dir, args.launcher
     )
-    if args.resume is not None:
-        cfg.resume = True
-        cfg.load_from = None if args.resume == 'auto' else args.resume
+    choose_start(cfg, args.resume)
     if args.no_validate:
         cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
     if args.amp:

@@ -9,16 +9,33 @@ launcher ``pytorch``.
 
 from __future__ import annotations
 
+import logging
+import tarfile
+import zipfile
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import torch.distributed
 from mmengine.config import Config
 from mmengine.device import get_device
+from mmengine.logging import print_log
 from mmengine.registry import DATASETS, RUNNERS, init_default_scope
-from mmengine.runner import Runner
+from mmengine.runner import (
+    CheckpointLoader,
+    Runner,
+    find_latest_checkpoint,
+)
+
+from mmlt.models.losses.checks import check_number
 
 STAGES = ('train', 'val', 'test')
+MISSING = 'does not exist'
+# Those that MMEngine adds by itself; None takes one of them out.
+MMENGINE_HOOKS = (
+    'runtime_info', 'timer', 'sampler_seed', 'logger', 'param_scheduler',
+    'checkpoint',
+)  # fmt: skip
 
 
 def load_config(
@@ -44,7 +61,44 @@ def load_config(
     elif cfg.get('work_dir') is None:
         cfg.work_dir = str(Path('work_dirs', Path(path).stem))
     _complete_dataloaders(cfg)
+    _drop_hooks(cfg)
     return cfg
+
+
+def choose_start(cfg: Config, resume: str | None = None) -> None:
+    """Decide which checkpoint a training starts from, if any.
+
+    Sets ``cfg.resume`` and ``cfg.load_from``. If a run is to be resumed, by
+    ``resume='auto'`` or by ``resume=True`` in the config, that is the latest
+    checkpoint of the ``work_dir``. If there is none, the training starts at
+    the beginning, with the weights of ``load_from``, and a warning says so.
+    (MMEngine would resume from ``load_from``: a first stage's checkpoint then
+    ends the second stage at once.)
+
+    Args:
+        cfg (Config): Of the training.
+        resume (str | None): ``'auto'``, or the checkpoint to resume from.
+            Defaults to None: as the config says.
+    """
+    if resume not in (None, 'auto'):
+        cfg.resume, cfg.load_from = True, resume
+    elif resume == 'auto' or cfg.get('resume'):
+        # A run that was killed may not have noted its first checkpoint.
+        latest = find_latest_checkpoint(cfg.work_dir) or _newest(cfg.work_dir)
+        cfg.resume = latest is not None
+        if cfg.resume:
+            cfg.load_from = latest
+            return
+        start = cfg.get('load_from')
+        weights = f'the weights of load_from={start!r}'
+        print_log(
+            f'Nothing was resumed, since work_dir={cfg.work_dir!r} holds no '
+            'checkpoint: the training starts at the beginning, with '
+            f'{weights if start else "fresh weights"}. To resume from a '
+            'certain file, give --resume FILE.',
+            logger='current',
+            level=logging.WARNING,
+        )
 
 
 def build_runner(cfg: Config) -> Runner:
@@ -52,8 +106,11 @@ def build_runner(cfg: Config) -> Runner:
 
     Raises:
         ValueError: If another launcher than ``pytorch`` starts processes
-            without a GPU.
+            without a GPU, or the checkpoint to start from is damaged.
+        FileNotFoundError: If the checkpoint to resume from does not exist.
     """
+    _check_checkpoint(cfg)
+    _resume_seed(cfg)
     if cfg.launcher != 'none' and get_device() == 'cpu':
         _use_gloo(cfg)
     if 'runner_type' in cfg:
@@ -99,6 +156,77 @@ def _complete_dataloaders(cfg: Config) -> None:
             loader.persistent_workers = False
 
 
+def _drop_hooks(cfg: Config) -> None:
+    """Let None take out a hook of ours, as it does with MMEngine's."""
+    hooks = cfg.get('default_hooks') or {}
+    for name in [name for name, hook in hooks.items() if hook is None]:
+        if name not in MMENGINE_HOOKS:
+            del hooks[name]
+
+
+def _check_checkpoint(cfg: Config) -> None:
+    """Look at the ends of the file that the run is to start from."""
+    path = cfg.get('load_from')
+    if not path or '://' in path:
+        return
+    damage = _damage(Path(path))
+    # MMEngine names a missing file of weights, TrainablePartsHook its cure.
+    if damage is None or (damage == MISSING and not cfg.get('resume')):
+        return
+    newest = _newest(cfg.work_dir)
+    cure = f'the newest intact one in work_dir={cfg.work_dir!r} is {newest!r}'
+    if newest is None:
+        cure = f'work_dir={cfg.work_dir!r} holds no intact one'
+    elif cfg.get('resume'):
+        cure += f'; to go on from there, give --resume {newest}'
+    error = FileNotFoundError if damage == MISSING else ValueError
+    raise error(f'the checkpoint {path!r} {damage}; {cure}')
+
+
+def _newest(work_dir: str) -> str | None:
+    """The newest intact checkpoint in a folder that can be resumed."""
+    files = [
+        file
+        # The best ones cannot: they hold no optimizer.
+        for pattern in ('epoch_*.pth', 'iter_*.pth')
+        for file in Path(work_dir).glob(pattern)
+        if _damage(file) is None
+    ]
+    files.sort(key=lambda file: file.stat().st_mtime)
+    return str(files[-1]) if files else None
+
+
+def _damage(path: Path) -> str | None:
+    """What is wrong with a checkpoint, as far as its ends show."""
+    if not path.exists():
+        return MISSING
+    if path.is_dir() or zipfile.is_zipfile(path):
+        return None  # DeepSpeed writes folders.
+    with path.open('rb') as file:
+        head = file.read(4)
+    if not head:
+        return 'is empty'
+    if head.startswith(b'PK'):
+        return 'is cut off'
+    # PyTorch's formats of old: a pickle, or a tar file.
+    if head.startswith(b'\x80') or tarfile.is_tarfile(path):
+        return None
+    return 'is no file of torch.save, or is damaged'
+
+
+def _resume_seed(cfg: Config) -> None:
+    """Give a run that drew its seed the same one again.
+
+    MMEngine does so too late: samplers and workers have theirs by then.
+    """
+    if not cfg.get('resume') or not cfg.get('load_from'):
+        return
+    if cfg.get('randomness', {}).get('seed') is None:
+        checkpoint = CheckpointLoader.load_checkpoint(cfg.load_from, 'cpu')
+        seed = checkpoint.get('meta', {}).get('seed')
+        cfg.merge_from_dict({'randomness.seed': seed})
+
+
 def _use_gloo(cfg: Config) -> None:
     if cfg.launcher != 'pytorch':
         raise ValueError(
@@ -112,5 +240,10 @@ def _use_gloo(cfg: Config) -> None:
     )
     cfg.model_wrapper_cfg = dict(wrapper, device_ids=None)
     cfg.merge_from_dict({'env_cfg.dist_cfg.backend': 'gloo'})
+    timeout = cfg.env_cfg.dist_cfg.get('timeout')
+    options = {}
+    if timeout is not None:
+        check_number('env_cfg.dist_cfg.timeout', timeout, positive=True)
+        options['timeout'] = timedelta(seconds=timeout)
     if not torch.distributed.is_initialized():
-        torch.distributed.init_process_group('gloo')
+        torch.distributed.init_process_group('gloo', **options)

@@ -10,6 +10,31 @@ import math
 import numpy as np
 
 
+def progress(
+    epoch: int,
+    max_epochs: int,
+    batch_idx: int = 0,
+    epoch_length: int = 1,
+    t_max: float | None = None,
+) -> float:
+    """T / T_max of a run as it now is, in [0, 1].
+
+    It does not depend on how long the epochs were before the run was resumed.
+
+    Args:
+        epoch (int): Epochs done; 0 in an iteration-based loop, which is one
+            long epoch.
+        max_epochs (int): Epochs of the run.
+        batch_idx (int): Iterations done of this epoch. Defaults to 0.
+        epoch_length (int): Iterations of an epoch; 1 counts by epoch, the
+            unit of T then. Defaults to 1.
+        t_max (float | None): T_max in that unit. Defaults to the length of
+            the run.
+    """
+    done = epoch * epoch_length + batch_idx
+    return min(done / (t_max or max_epochs * epoch_length), 1.0)
+
+
 def parabolic(progress: float) -> float:
     """From 1 to 0, slow at first: the schedule of BBN."""
     return 1 - progress**2

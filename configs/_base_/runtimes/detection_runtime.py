@@ -4,4 +4,5 @@ _base_ = 'mmdet::_base_/default_runtime.py'
 default_hooks = dict(
     checkpoint=dict(max_keep_ckpts=2),
     class_stats=dict(type='mmlt.ClassStatsHook'),
+    random_state=dict(type='mmlt.RandomStateHook'),
 )

@@ -1,11 +1,13 @@
 from .alpha_schedule_hook import AlphaScheduleHook
 from .class_stats_hook import ClassStatsHook
 from .classifier_edit_hook import ClassifierEditHook
+from .random_state_hook import RandomStateHook
 from .trainable_parts_hook import TrainablePartsHook
 
 __all__ = [
     'AlphaScheduleHook',
     'ClassStatsHook',
     'ClassifierEditHook',
+    'RandomStateHook',
     'TrainablePartsHook',
 ]

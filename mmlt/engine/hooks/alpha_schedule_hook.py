@@ -9,7 +9,7 @@ import torch
 from mmengine.hooks import Hook
 from mmengine.runner import IterBasedTrainLoop, Runner
 
-from mmlt.engine.schedules import SCHEDULES
+from mmlt.engine.schedules import SCHEDULES, progress
 from mmlt.models.unwrap import unwrap
 from mmlt.registry import HOOKS
 
@@ -21,7 +21,8 @@ class AlphaScheduleHook(Hook):
     `BBN <https://arxiv.org/abs/1912.02413>`_, equation 4:
     :math:`\alpha = 1 - (T / T_{max})^2`, and the other schedules of its
     ablation. Alpha depends on nothing but the progress of the training, so a
-    resumed run continues where it was. It is written into the model's
+    resumed run continues where it was; if its length has changed, the log
+    says so, and alpha goes by the new length. It is written into the model's
     ``alpha`` buffer and logged as ``alpha``.
 
     Note:
@@ -75,10 +76,18 @@ class AlphaScheduleHook(Hook):
             ) from error
         self.t_max = t_max
         self.by_epoch = by_epoch
+        self._loaded: dict = {}
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Remember how long the training was, in case it is resumed."""
+        # RuntimeInfoHook overwrites it in the message hub before training.
+        hub = checkpoint.get('message_hub', {})
+        self._loaded = hub.get('runtime_info', {})
 
     def before_train(self, runner: Runner) -> None:
         """Check that model and T_max fit, before the first step."""
         _alpha_buffer(runner.model)
+        self._warn_if_changed(runner)
         by_epoch = self._changes_by_epoch(runner)
         length = runner.max_epochs if by_epoch else runner.max_iters
         if self.t_max is not None and self.t_max < length - 1:
@@ -92,24 +101,47 @@ class AlphaScheduleHook(Hook):
     def before_train_epoch(self, runner: Runner) -> None:
         """Write alpha if it changes by epoch."""
         if self._changes_by_epoch(runner):
-            self._write(runner, runner.epoch, runner.max_epochs)
+            self._write(runner)
 
     def before_train_iter(
         self, runner: Runner, batch_idx: int, data_batch=None
     ) -> None:
         """Write alpha if it changes by iteration."""
         if not self._changes_by_epoch(runner):
-            self._write(runner, runner.iter, runner.max_iters)
+            length = runner.max_iters // runner.max_epochs
+            self._write(runner, batch_idx, length)
 
     def _changes_by_epoch(self, runner: Runner) -> bool:
         return self.by_epoch and not isinstance(
             runner.train_loop, IterBasedTrainLoop
         )
 
-    def _write(self, runner: Runner, now: int, length: int) -> None:
-        alpha = self.schedule(now / (self.t_max or length))
+    def _write(
+        self, runner: Runner, batch_idx: int = 0, epoch_length: int = 1
+    ) -> None:
+        now = progress(
+            runner.epoch,
+            runner.max_epochs,
+            batch_idx,
+            epoch_length,
+            self.t_max,
+        )
+        alpha = self.schedule(now)
         _alpha_buffer(runner.model).fill_(alpha)
         runner.message_hub.update_scalar('train/alpha', alpha)
+
+    def _warn_if_changed(self, runner: Runner) -> None:
+        if not runner.iter:
+            return  # Nothing was resumed.
+        for unit in ('epochs', 'iters'):
+            now = getattr(runner, f'max_{unit}')
+            before = self._loaded.get(f'max_{unit}', now)
+            if before != now:
+                runner.logger.warning(
+                    f'The resumed training was meant for {before} {unit}, '
+                    f'and now is for {now}: alpha follows the present length '
+                    'from here on.'
+                )
 
 
 def _alpha_buffer(model: torch.nn.Module) -> torch.Tensor:
