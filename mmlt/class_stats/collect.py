@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from .labels import collect_labels
+from .names import class_names
 from .stats import ClassStats
 
 
@@ -28,7 +28,7 @@ def collect_class_stats(dataset: Any) -> ClassStats:
         ValueError: If a label lies beyond the classes of the data set.
     """
     labels = collect_labels(dataset, repeat=False)
-    classes = _class_names(dataset)
+    classes = class_names(dataset)
     largest = int(labels.labels.max(initial=-1))
     num_classes = len(classes) if classes else largest + 1
     if largest >= num_classes:
@@ -43,15 +43,3 @@ def collect_class_stats(dataset: Any) -> ClassStats:
         len(labels),
         classes,
     )
-
-
-def _class_names(dataset: Any) -> Sequence[str] | None:
-    while not hasattr(dataset, 'metainfo'):
-        # PyTorch's own wrappers do not pass it on.
-        if hasattr(dataset, 'datasets'):
-            dataset = dataset.datasets[0]
-        elif hasattr(dataset, 'dataset'):
-            dataset = dataset.dataset
-        else:
-            return None
-    return dataset.metainfo.get('classes')

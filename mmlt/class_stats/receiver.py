@@ -8,14 +8,19 @@ The rule, for modules, metrics and hooks alike:
 3. else, in testing, those of the checkpoint.
 
 :class:`ClassStatsReceiver` keeps the first; ``ClassStatsHook`` calls
-``set_class_stats`` with the second or the third.
+``set_class_stats`` with the second or the third, and ``align_class_stats``
+with the names of the classes, since what the config gives may have them in
+another order.
 """
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Sequence
 from typing import Any
 
 import torch
+from mmengine.logging import print_log
 from torch import nn
 
 from .stats import ClassStats
@@ -28,6 +33,37 @@ HOW_TO_GIVE_STATS = (
 )
 
 
+def align(
+    stats: ClassStats,
+    classes: Sequence[str] | None,
+    receiver: str,
+    owner: str,
+) -> ClassStats:
+    """:meth:`ClassStats.aligned_to`, with a word in the log.
+
+    Args:
+        stats (ClassStats): Of C classes.
+        classes (Sequence[str] | None): (C,) names, if known.
+        receiver (str): Who has the statistics.
+        owner (str): Who has the names.
+
+    Raises:
+        ValueError: If they are other classes.
+    """
+    try:
+        aligned = stats.aligned_to(classes, owner)
+    except ValueError as error:
+        raise ValueError(f'class_stats of {receiver}: {error}') from error
+    if aligned is not stats:
+        print_log(
+            f'{receiver}: the class statistics have their classes in another '
+            f'order than {owner}, and were put in that order.',
+            logger='current',
+            level=logging.WARNING,
+        )
+    return aligned
+
+
 class ClassStatsReceiver:
     """Mixin of whatever needs class statistics.
 
@@ -37,7 +73,12 @@ class ClassStatsReceiver:
     """
 
     class_stats: ClassStats | None = None
-    class_stats_given = False
+    given_class_stats: ClassStats | None = None
+
+    @property
+    def class_stats_given(self) -> bool:
+        """Whether the config has given them."""
+        return self.given_class_stats is not None
 
     def init_class_stats(self, class_stats: Any) -> None:
         """Take the statistics of the config, if it gives any.
@@ -46,10 +87,9 @@ class ClassStatsReceiver:
             class_stats (ClassStats | dict | list | str | None): See
                 :meth:`mmlt.class_stats.ClassStats.from_any`.
         """
-        stats = ClassStats.from_any(class_stats)
-        self.class_stats_given = stats is not None
-        if stats is not None:
-            self._take(stats)
+        self.given_class_stats = ClassStats.from_any(class_stats)
+        if self.class_stats_given:
+            self._take(self.given_class_stats)
 
     def set_class_stats(self, stats: ClassStats | None) -> None:
         """Take ``stats``, unless the config has given others.
@@ -59,6 +99,26 @@ class ClassStatsReceiver:
         """
         if not self.class_stats_given:
             self._take(stats)
+
+    def align_class_stats(
+        self, classes: Sequence[str] | None, owner: str = 'the data set'
+    ) -> None:
+        """Put what the config has given in the order of the data set.
+
+        Args:
+            classes (Sequence[str] | None): (C,) names, if known.
+            owner (str): Whose they are, for the log and errors.
+
+        Raises:
+            ValueError: If they are other classes.
+        """
+        given = self.given_class_stats
+        if given is None:
+            return
+        stats = align(given, classes, type(self).__name__, owner)
+        if stats is not given:
+            self._take(stats)
+            self.given_class_stats = stats
 
     def on_class_stats(self, stats: ClassStats) -> None:
         """Derive what is needed from new statistics; raise if unusable."""
@@ -140,10 +200,11 @@ class ClassStatsModule(ClassStatsReceiver, nn.Module):
         try:
             if self.class_stats is not None:
                 self.on_class_stats(self.class_stats)
-        except ValueError as error:
+        except (RuntimeError, ValueError) as error:
             # Training on other data replaces them, so do not stop here:
             # what loads decides, and MMEngine logs a warning.
             error_msgs = args[-1]
             error_msgs.append(f'class statistics in {prefix}: {error}')
             for name in ('image_count', 'instance_count'):
                 setattr(self, name, getattr(self, name).new_empty(0))
+            self.num_images = self.num_images.new_zeros(())

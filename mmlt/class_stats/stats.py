@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from . import storage
+from .names import first_difference
 
 
 @dataclass(frozen=True, eq=False)
@@ -292,9 +293,21 @@ class ClassStats:
         Args:
             checkpoint (dict): What a run with ``ClassStatsHook`` saved, or
                 one with a loss that keeps them in its buffers.
+
+        Raises:
+            ValueError: If they are damaged; names the entry.
         """
-        content = storage.find_in_checkpoint(checkpoint)
-        return None if content is None else cls.from_dict(content)
+        found = storage.find_in_checkpoint(checkpoint)
+        if found is None:
+            return None
+        field, content = found
+        try:
+            return cls.from_dict(content)
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f'checkpoint: {field} does not hold class statistics: '
+                f'{error}; take an intact checkpoint, or remove what is there'
+            ) from error
 
     @classmethod
     def from_dict(cls, content: dict) -> ClassStats:
@@ -344,7 +357,12 @@ class ClassStats:
             if Path(value).suffix != '.pth':
                 return cls.from_json(value)
             checkpoint = storage.load_tensors(value, 'class_stats')
-            stats = cls.from_checkpoint(checkpoint)
+            try:
+                stats = cls.from_checkpoint(checkpoint)
+            except ValueError as error:
+                raise ValueError(
+                    f'class_stats: {str(value)!r}: {error}'
+                ) from error
             if stats is None:
                 raise ValueError(
                     f'class_stats: {str(value)!r} holds none; give the JSON '
@@ -392,7 +410,7 @@ class ClassStats:
         ):
             raise ValueError(
                 f'the class statistics have other class names than {owner}: '
-                f'{_first_difference(self.classes, classes)}; give '
+                f'{first_difference(self.classes, classes)}; give '
                 'class_stats of this data set, or the data set its names by '
                 'metainfo=dict(classes=...)'
             )
@@ -474,14 +492,6 @@ def check_groups(
         raise ValueError(
             f'group_names must differ from each other, got {group_names}'
         )
-
-
-def _first_difference(mine: Sequence[str], theirs: Sequence[str]) -> str:
-    """Of names that are as many; a name that is new goes first."""
-    differ = [k for k, name in enumerate(theirs) if mine[k] != name]
-    new = (k for k in differ if theirs[k] not in mine)
-    first = next(new, differ[0])
-    return f'class {first} is {mine[first]!r} against {theirs[first]!r}'
 
 
 def _as_counts(name: str, value: Any) -> np.ndarray:

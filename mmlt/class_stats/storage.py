@@ -11,6 +11,7 @@ import json
 import os
 from pathlib import Path
 from tempfile import NamedTemporaryFile
+from typing import Any
 
 import torch
 
@@ -100,28 +101,53 @@ def load_tensors(path: str | Path, name: str = 'checkpoint') -> dict:
     return content
 
 
-def find_in_checkpoint(checkpoint: dict) -> dict | None:
-    """The class statistics in a checkpoint; None if it carries none.
+def find_in_checkpoint(checkpoint: dict) -> tuple[str, Any] | None:
+    """The class statistics in a checkpoint, and where they stand in it.
 
     Args:
         checkpoint (dict): Of a run with ``ClassStatsHook``, which writes
             ``meta['class_stats']``, or with a loss that keeps them in its
             buffers.
+
+    Returns:
+        tuple[str, Any] | None: None if it carries none.
     """
-    content = checkpoint.get('meta', {}).get('class_stats')
+    content = (checkpoint.get('meta') or {}).get('class_stats')
     if content is not None:
-        return content
+        return "meta['class_stats']", content
     state = checkpoint.get('state_dict', {})
     for key, image_count in state.items():
         prefix = key.removesuffix('image_count')
-        if prefix == key or not image_count.numel():
+        names = ('image_count', 'instance_count', 'num_images')
+        buffers = [state.get(prefix + name) for name in names]
+        if prefix == key or not all(map(torch.is_tensor, buffers)):
             continue
-        instance_count = state.get(f'{prefix}instance_count')
-        num_images = state.get(f'{prefix}num_images')
-        if instance_count is not None and num_images is not None:
-            return {
-                'image_count': image_count.tolist(),
-                'instance_count': instance_count.tolist() or None,
-                'num_images': int(num_images),
+        if image_count.numel():
+            image_count, instance_count, num_images = (
+                buffer.tolist() for buffer in buffers
+            )
+            return f'state_dict[{key!r}]', {
+                'image_count': image_count,
+                'instance_count': instance_count or None,
+                'num_images': num_images,
             }
+    return None
+
+
+def find_class_names(checkpoint: dict) -> tuple[str, ...] | None:
+    """(C,) names of the classes that a checkpoint's model tells apart.
+
+    Args:
+        checkpoint (dict): MMEngine writes the names of the training set into
+            ``meta['dataset_meta']``; else those of the statistics count.
+
+    Returns:
+        tuple[str, ...] | None: None if it holds none.
+    """
+    meta = checkpoint.get('meta') or {}
+    for field in ('dataset_meta', 'class_stats'):
+        content = meta.get(field)
+        names = content.get('classes') if isinstance(content, dict) else None
+        if names:
+            return tuple(str(name) for name in names)
     return None

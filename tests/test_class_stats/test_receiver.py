@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from mmlt.class_stats import ClassStats
-from mmlt.class_stats.receiver import ClassStatsModule
+from mmlt.class_stats.receiver import ClassStatsModule, ClassStatsReceiver
 
 STATS = ClassStats([6, 3, 1], [9, 3, 2], 7)
 OTHER = ClassStats([5, 2], num_images=9)
@@ -23,6 +23,11 @@ class Rarest(ClassStatsModule):
         if stats.image_count.min() == 0:
             raise ValueError('a class is empty')
         self.rarest.fill_(int(stats.image_count.min()))
+
+
+class KeepsThem(ClassStatsReceiver):
+    def __init__(self, class_stats=None):
+        self.init_class_stats(class_stats)
 
 
 def with_empty_class():
@@ -106,6 +111,60 @@ def test_unusable_are_refused_and_not_kept():
             | {f'0.{name}': x for name, x in with_empty_class().items()}
         )
     assert module.class_stats is None
+
+
+NAMED = ClassStats([6, 3, 1], [9, 3, 2], 7, ('ant', 'bee', 'cat'))
+
+
+@pytest.mark.parametrize('receiver', [Rarest, KeepsThem])
+def test_given_are_put_in_order(receiver):
+    part = receiver(NAMED)
+    part.align_class_stats(('ant', 'bee', 'cat'))
+    part.align_class_stats(None)
+    assert part.class_stats.image_count.tolist() == [6, 3, 1]
+    part.align_class_stats(('cat', 'bee', 'ant'))
+    assert part.class_stats.image_count.tolist() == [1, 3, 6]
+    assert part.class_stats.instance_count.tolist() == [2, 3, 9]
+    # A second time nothing changes.
+    part.align_class_stats(('cat', 'bee', 'ant'))
+    part.set_class_stats(OTHER)
+    assert part.class_stats.image_count.tolist() == [1, 3, 6]
+    words = rf"class_stats of {receiver.__name__}: .* is 'bee' against 'bug'"
+    with pytest.raises(ValueError, match=words):
+        part.align_class_stats(('cat', 'bug', 'ant'))
+
+
+def test_what_is_not_given_has_no_order():
+    part = Rarest()
+    part.set_class_stats(NAMED)
+    part.align_class_stats(('fox', 'gnu'))
+    assert part.class_stats.image_count.tolist() == [6, 3, 1]
+
+
+def test_names_of_given_ones_survive_copies_and_checkpoints():
+    part = copy.deepcopy(Rarest(NAMED))
+    part.load_state_dict(Rarest(OTHER).state_dict())
+    part.align_class_stats(('cat', 'bee', 'ant'))
+    assert part.class_stats.image_count.tolist() == [1, 3, 6]
+
+
+@pytest.mark.parametrize(
+    ('name', 'value'),
+    [
+        ('num_images', torch.ones(2, dtype=torch.long)),
+        ('num_images', torch.tensor(1)),
+        ('image_count', torch.ones(3, 2, dtype=torch.long)),
+        ('image_count', torch.tensor([6, -3, 1])),
+    ],
+)
+def test_damaged_buffers_are_refused_and_not_kept(name, value):
+    state = Rarest(STATS).state_dict() | {name: value}
+    module = Rarest()
+    with pytest.raises(RuntimeError, match='class statistics in'):
+        module.load_state_dict(state)
+    assert module.class_stats is None
+    module.set_class_stats(OTHER)
+    assert module.class_stats == OTHER
 
 
 def test_moves_with_the_module():

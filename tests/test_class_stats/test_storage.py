@@ -3,7 +3,7 @@ import torch
 from mmengine.logging import HistoryBuffer
 
 from mmlt.class_stats import ClassStats
-from mmlt.class_stats.storage import load_tensors
+from mmlt.class_stats.storage import find_class_names, load_tensors
 
 
 def test_what_mmengine_saves_is_read(tmp_path):
@@ -59,6 +59,62 @@ def test_from_checkpoint():
     assert ClassStats.from_checkpoint(dict(state_dict=buffers)) is None
     meta = dict(class_stats=stats.to_dict())
     assert ClassStats.from_checkpoint(dict(meta=meta, state_dict={})) == stats
+
+
+BUFFERS = {
+    'head.image_count': torch.tensor([3, 1]),
+    'head.instance_count': torch.tensor([4, 1]),
+    'head.num_images': torch.tensor(3),
+}
+
+
+@pytest.mark.parametrize(
+    ('checkpoint', 'words'),
+    [
+        ({'meta': {'class_stats': 'abc'}}, r"meta\['class_stats'\] .*'abc'"),
+        ({'meta': {'class_stats': [3, 1]}}, r"meta\['class_stats'\]"),
+        ({'meta': {'class_stats': {'image_count': None}}}, '.*got None'),
+        (
+            {'meta': {'class_stats': {'image_count': [3], 'classes': 3}}},
+            r"meta\['class_stats'\]",
+        ),
+        (
+            {'state_dict': BUFFERS | {'head.num_images': torch.ones(2)}},
+            r"state_dict\['head.image_count'\] .*num_images",
+        ),
+        (
+            {'state_dict': BUFFERS | {'head.image_count': torch.ones(2, 2)}},
+            r"state_dict\['head.image_count'\] .*list of counts",
+        ),
+        (
+            {'state_dict': BUFFERS | {'head.image_count': -torch.ones(2)}},
+            r"state_dict\['head.image_count'\] .*-1",
+        ),
+    ],
+)
+def test_damaged_statistics_name_the_entry(tmp_path, checkpoint, words):
+    words = f'checkpoint: {words}'
+    with pytest.raises(ValueError, match=words):
+        ClassStats.from_checkpoint(checkpoint)
+    torch.save(checkpoint, tmp_path / 'a.pth')
+    with pytest.raises(ValueError, match=rf"class_stats: '.*a\.pth': {words}"):
+        ClassStats.from_any(tmp_path / 'a.pth')
+
+
+def test_entries_of_others_are_no_statistics():
+    state = BUFFERS | {'head.num_images': 3}
+    assert ClassStats.from_checkpoint(dict(state_dict=state)) is None
+    assert ClassStats.from_checkpoint(dict(meta=None)) is None
+
+
+def test_find_class_names():
+    names = ('ant', 'bee')
+    stats = dict(class_stats=dict(image_count=[3, 1], classes=('bee', 'ant')))
+    data = dict(dataset_meta=dict(classes=['ant', 'bee']))
+    assert find_class_names(dict(meta=stats | data)) == names
+    assert find_class_names(dict(meta=stats)) == names[::-1]
+    for meta in (None, {}, dict(dataset_meta=()), dict(class_stats='abc')):
+        assert find_class_names(dict(meta=meta)) is None
 
 
 def test_class_stats_of_a_file(tmp_path):

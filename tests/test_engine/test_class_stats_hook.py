@@ -88,10 +88,13 @@ def count(stats):
     return None if stats is None else stats.image_count.tolist()
 
 
-def loader(counts):
+def loader(counts, classes=None):
+    dataset = dict(type='CountedDataset', counts=counts)
+    if classes is not None:
+        dataset['metainfo'] = dict(classes=classes)
     return dict(
         batch_size=4,
-        dataset=dict(type='CountedDataset', counts=counts),
+        dataset=dataset,
         sampler=dict(type='DefaultSampler', shuffle=False),
     )
 
@@ -421,6 +424,202 @@ def test_validation_during_training_hands_out_nothing_again(tmp_path):
     assert len(hook_of(runner, 'StatsKeeper').received) == 1
     # Two groups are empty: said once each, not at each validation.
     assert runner.log_text.getvalue().count('no class of the') == 2
+
+
+NAMES = ('ant', 'bee', 'cat')
+# GIVEN, in another order.
+SHUFFLED = dict(image_count=[30, 20, 40], classes=('bee', 'cat', 'ant'))
+OTHER_NAMES = dict(image_count=GIVEN, classes=('ant', 'kat', 'cat'))
+ORDERED = ClassStats.single_label(GIVEN, NAMES)
+
+
+def test_given_in_another_order_are_put_in_that_of_the_data(tmp_path):
+    """Of a loss, a metric, and in the moving average."""
+    ema = dict(type='EMAHook', update_buffers=True)
+    given = dict(class_stats=SHUFFLED)
+    runner = make_runner(
+        tmp_path,
+        loss=dict(type='mmlt.LogitAdjustedLoss', **given),
+        metric=given,
+        custom_hooks=[dict(type='mmlt.ClassStatsHook'), ema],
+    )
+    runner.train()
+    averaged = hook_of(runner, 'EMAHook').ema_model.module.head.loss_module
+    for loss in (loss_of(runner), averaged):
+        assert count(loss.class_stats) == GIVEN
+        expected = torch.tensor(GIVEN) / sum(GIVEN) * 3
+        torch.testing.assert_close(loss.offset, expected.log())
+    metric = runner.val_evaluator.metrics[0]
+    assert metric.class_stats == ORDERED
+    assert metric.groups.tolist() == ORDERED.groups((3, 5)).tolist()
+    words = 'LogitAdjustedLoss: the class statistics have their classes in an'
+    assert words in runner.log_text.getvalue()
+    saved = load_tensors(tmp_path / 'epoch_1.pth')['state_dict']
+    assert saved['head.loss_module.image_count'].tolist() == GIVEN
+
+
+def test_given_to_the_hook_in_another_order(tmp_path, checkpoint):
+    hook = dict(class_stats=SHUFFLED)
+    runner = make_runner(tmp_path, hook=hook)
+    runner.train()
+    assert hook_of(runner, 'ClassStatsHook').class_stats == ORDERED
+    assert count(loss_of(runner).class_stats) == GIVEN
+    runner = make_runner(tmp_path, None, hook=hook, load_from=checkpoint)
+    runner.test()
+    assert runner.test_evaluator.metrics[0].class_stats == ORDERED
+
+
+@pytest.mark.parametrize('part', ['loss', 'metric', 'hook'])
+def test_given_with_other_names_stops_before_training(tmp_path, part):
+    given = dict(class_stats=OTHER_NAMES)
+    if part == 'loss':
+        given['type'] = 'mmlt.LogitAdjustedLoss'
+    runner = make_runner(tmp_path, **{part: given})
+    words = (
+        r'class_stats of \w+: .*other class names than the training set: '
+        "class 1 is 'kat' against 'bee'"
+    )
+    with pytest.raises(ValueError, match=words):
+        runner.train()
+    assert runner.model.modes == []
+
+
+def test_given_to_a_metric_that_only_tests(tmp_path, checkpoint):
+    metric = dict(class_stats=SHUFFLED)
+    runner = make_runner(tmp_path, None, metric=metric, load_from=checkpoint)
+    runner.test()
+    assert runner.test_evaluator.metrics[0].class_stats == ORDERED
+
+
+@pytest.mark.parametrize(
+    ('classes', 'first'),
+    [
+        (('bee', 'ant', 'cat'), "class 0 is 'ant' against 'bee'"),
+        (('ant', 'bee', 'kat'), "class 2 is 'cat' against 'kat'"),
+    ],
+)
+@pytest.mark.parametrize('evaluator', ['mmlt.ShotAccuracy', 'Accuracy'])
+def test_validation_set_with_other_names_stops_before_training(
+    tmp_path, classes, first, evaluator
+):
+    """Such as of other folders: its labels would be shifted."""
+    runner = make_runner(
+        tmp_path,
+        val_dataloader=loader([1, 1, 1], classes),
+        val_evaluator=dict(type=evaluator),
+    )
+    words = rf'val_dataloader: .*names than the training set: {first}.*folders'
+    with pytest.raises(ValueError, match=words):
+        runner.train()
+    assert runner.model.modes == []
+
+
+def test_validation_set_of_another_size_without_our_metrics(tmp_path):
+    runner = make_runner(
+        tmp_path,
+        val_dataloader=loader([1, 1], ('ant', 'bee')),
+        val_evaluator=dict(type='Accuracy'),
+    )
+    with pytest.raises(ValueError, match=r'val_dataloader.* 2 .* hold 3'):
+        runner.train()
+
+
+def test_resumed_run_of_other_classes_stops(tmp_path, checkpoint):
+    kwargs = dict(
+        load_from=checkpoint,
+        train_dataloader=loader(TRAIN, ('ant', 'bee', 'kat')),
+        val_dataloader=loader([1, 1, 1], ('ant', 'bee', 'kat')),
+    )
+    runner = make_runner(tmp_path, resume=True, **kwargs)
+    words = "than the loaded checkpoint: class 2 is 'cat' against 'kat'"
+    with pytest.raises(ValueError, match=words):
+        runner.train()
+    assert runner.model.modes == []
+    # Fine-tuning on other data is what load_from is for.
+    make_runner(tmp_path, **kwargs).train()
+
+
+@pytest.mark.parametrize('task', ['test', 'val'])
+@pytest.mark.parametrize(
+    'classes', [('cat', 'ant', 'bee'), ('fox', 'gnu', 'hen')]
+)
+def test_checkpoint_of_other_classes_is_not_tested(
+    tmp_path, checkpoint, task, classes
+):
+    kwargs = {f'{task}_dataloader': loader([1, 1, 1], classes)}
+    runner = make_runner(tmp_path, None, load_from=checkpoint, **kwargs)
+    words = (
+        f'{task}_dataloader: .* names than the loaded checkpoint: class 0 is '
+        f"'ant' against '{classes[0]}'"
+    )
+    with pytest.raises(ValueError, match=words):
+        getattr(runner, task)()
+    assert runner.model.modes == []
+
+
+def test_other_test_set_than_in_training(tmp_path):
+    test = loader([1, 1, 1], ('bee', 'ant', 'cat'))
+    runner = make_runner(tmp_path, test_dataloader=test)
+    runner.train()
+    with pytest.raises(ValueError, match=r'test_dataloader: .*training set'):
+        runner.test()
+
+
+def test_statistics_in_another_order_than_the_classes_of_their_checkpoint(
+    tmp_path, checkpoint
+):
+    """Of a run whose hook was given them, and that did not compare."""
+    content = load_tensors(checkpoint)
+    content['meta']['class_stats'] = dict(
+        image_count=[2, 3, 5], classes=['bee', 'cat', 'ant']
+    )
+    torch.save(content, checkpoint)
+    runner = make_runner(tmp_path, None, load_from=checkpoint)
+    runner.test()
+    assert count(runner.test_evaluator.metrics[0].class_stats) == OTHER
+
+
+def test_two_hooks_are_refused(tmp_path):
+    hook = dict(type='mmlt.ClassStatsHook')
+    runner = make_runner(tmp_path, default_hooks=dict(class_stats=hook))
+    with pytest.raises(ValueError, match=r'2 ClassStatsHooks; .*default_hook'):
+        runner.train()
+    assert runner.model.modes == []
+
+
+@pytest.mark.parametrize('content', ['abc', {}, {'image_count': [5, -1, 3]}])
+@pytest.mark.parametrize('train', [TRAIN, None])
+def test_damaged_statistics_of_a_checkpoint(
+    tmp_path, checkpoint, content, train
+):
+    loaded = load_tensors(checkpoint)
+    loaded['meta']['class_stats'] = content
+    torch.save(loaded, checkpoint)
+    runner = make_runner(tmp_path, train, load_from=checkpoint)
+    words = r"epoch_1\.pth: checkpoint: meta\['class_stats'\] does not hold"
+    with pytest.raises(ValueError, match=words):
+        (runner.test if train is None else runner.train)()
+    assert runner.model.modes == []
+
+
+@pytest.mark.parametrize(
+    ('loss', 'hook', 'words'),
+    [
+        # The right number of classes is that of the head and the data.
+        ([9, 9], None, 'its config gives; give its class_stats one count for'),
+        (None, [9, 9], 'training set has 3 .*hold 2; give class_stats one c'),
+    ],
+)
+def test_two_counts_for_three_classes(tmp_path, loss, hook, words):
+    runner = make_runner(
+        tmp_path,
+        loss=dict(type='mmlt.LogitAdjustedLoss', class_stats=loss),
+        hook=dict(class_stats=hook),
+    )
+    with pytest.raises(ValueError, match=words) as caught:
+        runner.train()
+    assert 'num_classes=2' not in str(caught.value)
+    assert runner.model.modes == []
 
 
 def test_bad_statistics_at_build_time():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from mmengine.dist import broadcast_object_list, is_main_process
@@ -10,7 +10,9 @@ from mmengine.hooks import Hook
 from torch import nn
 
 from mmlt.class_stats import ClassStats, collect_class_stats
-from mmlt.class_stats.receiver import ClassStatsReceiver
+from mmlt.class_stats.names import check_same_classes, class_names
+from mmlt.class_stats.receiver import ClassStatsReceiver, align
+from mmlt.class_stats.storage import find_class_names
 from mmlt.models.unwrap import unwrap
 from mmlt.registry import HOOKS
 
@@ -39,14 +41,47 @@ class ClassStatsHook(ClassStatsReceiver, Hook):
 
     def __init__(self, class_stats: Any = None) -> None:
         self.loaded: ClassStats | None = None
+        # The names of the classes that the model tells apart, and whose
+        # they are.
+        self._trained: tuple[Sequence[str] | None, str] = (None, '')
         self._in_training = False
         self.init_class_stats(class_stats)
 
+    def before_run(self, runner) -> None:
+        """Refuse a second hook, whose statistics might be others.
+
+        Raises:
+            ValueError: If there is one.
+        """
+        hooks = [
+            hook for hook in runner.hooks if isinstance(hook, ClassStatsHook)
+        ]
+        if len(hooks) > 1:
+            raise ValueError(
+                f'there are {len(hooks)} ClassStatsHooks; leave out that of '
+                'custom_hooks, since the configs of mmlt have one, and give '
+                'it arguments by default_hooks=dict(class_stats=dict('
+                "type='mmlt.ClassStatsHook', class_stats=...))"
+            )
+
     def before_train(self, runner) -> None:
-        """Count, compare with what was resumed, and hand out."""
+        """Count, compare with what was resumed, and hand out.
+
+        Raises:
+            ValueError: If training and validation set, or the resumed run,
+                have other classes.
+        """
+        dataset = runner.train_dataloader.dataset
+        classes = class_names(dataset)
+        if runner._resume:
+            names, owner = self._trained
+            check_same_classes(names, classes, owner, 'the training set')
+        self._trained = classes, 'the training set'
+        if hasattr(runner._val_loop, 'dataloader'):
+            self._check_test_set(runner._val_loop, 'val_dataloader')
         if not self.class_stats_given:
-            dataset = runner.train_dataloader.dataset
             self.set_class_stats(_count_on_rank_0(dataset))
+        self._hand_out(runner, classes, 'the training set')
         stats = self.class_stats
         self._warn_if_changed(runner, stats)
         runner.logger.info(
@@ -54,7 +89,6 @@ class ClassStatsHook(ClassStatsReceiver, Hook):
             f'{stats.num_images} images, imbalance factor '
             f'{stats.imbalance_factor():.4g}'
         )
-        self._hand_out(runner)
         self._in_training = True
 
     def after_train(self, runner) -> None:
@@ -64,11 +98,11 @@ class ClassStatsHook(ClassStatsReceiver, Hook):
     def before_val(self, runner) -> None:
         """Outside of training, serve the checkpoint's statistics."""
         if not self._in_training:
-            self._serve_checkpoint(runner, runner.val_evaluator)
+            self._serve_checkpoint(runner, runner.val_loop, 'val_dataloader')
 
     def before_test(self, runner) -> None:
         """Outside of training, serve the checkpoint's statistics."""
-        self._serve_checkpoint(runner, runner.test_evaluator)
+        self._serve_checkpoint(runner, runner.test_loop, 'test_dataloader')
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
         """Add the statistics to the checkpoint."""
@@ -76,10 +110,26 @@ class ClassStatsHook(ClassStatsReceiver, Hook):
             checkpoint['meta']['class_stats'] = self.class_stats.to_dict()
 
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
-        """Keep the checkpoint's statistics for testing and comparison."""
-        self.loaded = ClassStats.from_checkpoint(checkpoint)
+        """Keep the checkpoint's statistics for testing and comparison.
+
+        Raises:
+            ValueError: If they are damaged.
+        """
+        try:
+            self.loaded = ClassStats.from_checkpoint(checkpoint)
+        except ValueError as error:
+            # MMEngine does not say which it loads, unless it is told.
+            file = runner._load_from or 'the loaded checkpoint'
+            raise ValueError(f'{file}: {error}') from error
+        self._trained = find_class_names(checkpoint), 'the loaded checkpoint'
         # None, too: the statistics of another checkpoint do not serve.
         self.set_class_stats(self.loaded)
+
+    def _check_test_set(self, loop: Any, name: str) -> Sequence[str] | None:
+        classes = class_names(loop.dataloader.dataset)
+        names, owner = self._trained
+        check_same_classes(names, classes, owner, f'{name}: the test set')
+        return classes
 
     def _warn_if_changed(self, runner, stats: ClassStats) -> None:
         # `load_from` may well be another data set; a resumed run may not.
@@ -93,19 +143,34 @@ class ClassStatsHook(ClassStatsReceiver, Hook):
                 'from here on.'
             )
 
-    def _serve_checkpoint(self, runner, evaluator) -> None:
-        if self.class_stats is not None:
-            self._hand_out(runner)
-        for metric in evaluator.metrics:
+    def _serve_checkpoint(self, runner, loop: Any, name: str) -> None:
+        classes = self._check_test_set(loop, name)
+        if not self.class_stats_given and self.class_stats is not None:
+            # Of a run in which nobody compared them with the data.
+            stats = align(
+                self.class_stats, classes, 'the checkpoint', 'the test set'
+            )
+            self.set_class_stats(stats)
+        self._hand_out(runner, classes, 'the test set')
+        for metric in loop.evaluator.metrics:
             if isinstance(metric, ClassStatsReceiver):
                 metric.check_class_stats()
 
-    def _hand_out(self, runner) -> None:
-        for model in _models(runner):
-            _check_num_classes(model, self.class_stats)
+    def _hand_out(
+        self, runner, classes: Sequence[str] | None, owner: str
+    ) -> None:
+        """Give the statistics to all; what the config gave is put in order."""
+        self.align_class_stats(classes, owner)
+        stats = self.class_stats
+        if stats is not None:
+            for model in _models(runner):
+                _check_num_classes(model, stats)
+            classes = classes or stats.classes
         for part in _parts(runner):
-            if hasattr(part, 'set_class_stats'):
-                part.set_class_stats(self.class_stats)
+            if isinstance(part, ClassStatsReceiver):
+                part.align_class_stats(classes, owner)
+            if stats is not None and hasattr(part, 'set_class_stats'):
+                part.set_class_stats(stats)
         for model in _models(runner):
             # An average of buffers, too, still refers to the replaced ones.
             if getattr(model, 'update_buffers', False):
@@ -161,13 +226,20 @@ def _check_num_classes(model: nn.Module, stats: ClassStats) -> None:
         for part in head.children():
             if not hasattr(part, 'set_class_stats'):
                 continue
-            given = getattr(part, 'class_stats_given', False)
-            part_classes = (part.class_stats if given else stats).num_classes
-            if part_classes != num_classes:
-                raise ValueError(
-                    f'{name or type(head).__name__} has num_classes='
-                    f'{num_classes}, but the class statistics of its '
-                    f'{type(part).__name__} hold {part_classes} classes; set '
-                    f'num_classes={part_classes}, or give the data set all '
-                    'its class names by metainfo=dict(classes=...)'
-                )
+            given = getattr(part, 'given_class_stats', None)
+            part_classes = (given or stats).num_classes
+            if part_classes == num_classes:
+                continue
+            cure = (
+                'give its class_stats one count for each class of the head'
+                if given
+                else f'if they are right, set num_classes={part_classes} of '
+                'the head; else give the data set all its class names by '
+                'metainfo=dict(classes=...)'
+            )
+            raise ValueError(
+                f'{name or type(head).__name__} has num_classes='
+                f'{num_classes}, but the class statistics of its '
+                f'{type(part).__name__} hold {part_classes} classes, which '
+                f'{"its config gives" if given else "the hook gives"}; {cure}'
+            )

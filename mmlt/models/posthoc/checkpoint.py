@@ -8,6 +8,8 @@ from typing import Any
 from torch import nn
 
 from mmlt.class_stats import ClassStats
+from mmlt.class_stats.receiver import align
+from mmlt.class_stats.storage import find_class_names
 
 from .edits import LogitAdjustment, TauNorm, describe
 from .find import find_classifiers
@@ -27,7 +29,8 @@ def edit_checkpoint(
         checkpoint (dict): With ``state_dict`` and ``meta``.
         model (nn.Module): Built from the config; its weights do not matter.
         edit (LogitAdjustment | TauNorm): What to do.
-        stats (ClassStats | None): Defaults to those of the checkpoint.
+        stats (ClassStats | None): Defaults to those of the checkpoint. Put
+            in the order of its classes, if both have names.
         layers (Sequence[str] | None): See
             :func:`~mmlt.models.posthoc.find_classifiers`.
         force (bool): Whether to repeat an edit.
@@ -37,7 +40,8 @@ def edit_checkpoint(
 
     Raises:
         ValueError: If the checkpoint was edited so before, or does not fit
-            the model, or the edit cannot be applied.
+            the model, the statistics are of other classes, or the edit
+            cannot be applied.
     """
     if 'state_dict' not in checkpoint:
         raise ValueError(
@@ -54,6 +58,9 @@ def edit_checkpoint(
             'the original, or repeat it with --force'
         )
     stats = stats or ClassStats.from_checkpoint(checkpoint)
+    if stats is not None:
+        classes = find_class_names(checkpoint)
+        stats = align(stats, classes, 'edit_checkpoint', 'the checkpoint')
     new_state: dict[str, Any] = {}
     classifiers = find_classifiers(model, layers)
     for name, layer, num_classes in classifiers:
