@@ -1,4 +1,5 @@
 import copy
+import os
 from pathlib import Path
 
 import pytest
@@ -39,8 +40,14 @@ def make_runner(work_dir, trainable, epochs=2, batch_size=2, **kwargs):
     torch.manual_seed(0)
     hook = dict(type='mmlt.TrainablePartsHook', trainable=trainable)
     hook.update(kwargs.pop('hook', {}))
+    model = kwargs.setdefault('model', Toy())
+    if not kwargs.get('resume') and 'load_from' not in kwargs:
+        # What is frozen must come from somewhere; here, from itself.
+        work_dir.mkdir(parents=True, exist_ok=True)
+        first = work_dir / f'first_{os.environ.get("RANK", 0)}.pth'
+        torch.save({'state_dict': model.state_dict()}, first)
+        kwargs['load_from'] = str(first)
     config = dict(
-        model=Toy(),
         work_dir=str(work_dir),
         train_dataloader=dict(
             dataset=Images(),
@@ -99,6 +106,40 @@ def test_missing_first_stage_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match='train that one first') as e:
         runner.train()
     assert path in str(e.value)
+
+
+class Pretrained(Toy):
+    """What is not in the first head comes from a file."""
+
+    def __init__(self, path, where):
+        super().__init__()
+        config = dict(type='Pretrained', checkpoint=str(path))
+        parts = dict(model=[self], trunk=[self.trunk, self.heads[0]])
+        for part in parts[where]:
+            part.init_cfg = [dict(type='Normal', layer='Linear'), config]
+            part.init_weights = lambda: None
+
+
+def test_stops_before_it_freezes_random_values(tmp_path):
+    """As with MMPretrain's own `--resume` in an empty folder."""
+    runner = make_runner(tmp_path, ['heads.1'], load_from=None, resume=True)
+    with pytest.raises(ValueError, match=r'random values: heads\.0') as error:
+        runner.train()
+    assert 'load_from=PATH' in str(error.value)
+    assert 'fixed' not in str(error.value)  # The model itself froze it.
+    assert runner.iter == 0
+
+
+def test_pretrained_parts_may_be_frozen(tmp_path):
+    for where, trainable in (('model', 'heads.1'), ('trunk', 'heads.1')):
+        model = Pretrained(tmp_path / 'first.pth', where)
+        make_runner(
+            tmp_path / where, [trainable], load_from=None, model=model
+        ).train()
+    model = Pretrained(tmp_path / 'first.pth', 'trunk')
+    runner = make_runner(tmp_path, ['trunk'], load_from=None, model=model)
+    with pytest.raises(ValueError, match=r'random values: heads\.1\.bias'):
+        runner.train()
 
 
 def test_norm_eval_off_keeps_counting(tmp_path):

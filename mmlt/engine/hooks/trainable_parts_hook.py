@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mmcv.cnn import is_norm
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
+from mmengine.model import PretrainedInit, is_model_wrapper
 from mmengine.optim import OptimWrapper
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
@@ -35,7 +35,9 @@ class TrainablePartsHook(Hook):
             and keep their running statistics. Defaults to True.
 
     Raises:
-        ValueError: Before training, if a name fits no trainable parameter.
+        ValueError: Before training, if a name fits no trainable parameter,
+            or what is frozen has random values: nothing was loaded or resumed
+            and no ``init_cfg`` of the model is ``Pretrained``.
         TypeError: If the model is sharded over the ranks.
         FileNotFoundError: Before training, if ``load_from`` does not exist.
 
@@ -58,6 +60,7 @@ class TrainablePartsHook(Hook):
             )
         self.trainable = list(trainable)
         self.norm_eval = norm_eval
+        self._frozen: set[str] = set()
         self._frozen_norms: list[nn.Module] = []
 
     def before_run(self, runner) -> None:
@@ -108,6 +111,23 @@ class TrainablePartsHook(Hook):
                 f'fit: {_shorten(lost)}'
             )
 
+    def before_train(self, runner) -> None:
+        """Stop if frozen parts have random values.
+
+        The tools of MMDetection and MMPretrain clear ``load_from`` when they
+        are to resume, also if there is nothing to resume.
+        """
+        if runner._has_loaded:
+            return
+        lost = _not_pretrained(unwrap(runner.model), self._frozen)
+        if lost:
+            raise ValueError(
+                'trainable: the parts that are not named would stay at '
+                f'random values: {_shorten(lost)}; give the model whose parts '
+                'are to be trained by load_from, as in --cfg-options '
+                'load_from=PATH, and begin without --resume'
+            )
+
     def before_train_iter(self, runner, *args, **kwargs) -> None:
         """Keep frozen norms in evaluation mode."""
         # The loops call `model.train()` after `before_train_epoch`.
@@ -127,6 +147,7 @@ class TrainablePartsHook(Hook):
         ]
         for name in set(parameters).difference(kept):
             parameters[name].requires_grad_(False)
+        self._frozen = set(chosen).difference(kept)
         self._frozen_norms = [
             module
             for name, module in model.named_modules()
@@ -151,6 +172,17 @@ def _check_first_stage(load_from: str | None) -> None:
         'does not exist: train that one first, or give its checkpoint with '
         '--cfg-options load_from=PATH'
     )
+
+
+def _not_pretrained(model: nn.Module, names: set[str]) -> list[str]:
+    """Those of the parameters that no ``Pretrained`` initialises."""
+    for prefix, module in model.named_modules():
+        config = getattr(module, 'init_cfg', None) or []
+        for each in [config] if isinstance(config, dict) else config:
+            if each['type'] in ('Pretrained', PretrainedInit):
+                start = f'{prefix}.' if prefix else ''
+                names = {n for n in names if not n.startswith(start)}
+    return sorted(names)
 
 
 def _fits(pattern: str, name: str) -> bool:
