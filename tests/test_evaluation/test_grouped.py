@@ -3,7 +3,11 @@ import pytest
 from mmengine.evaluator import BaseMetric
 
 from mmlt.class_stats import ClassStats
-from mmlt.evaluation.metrics import ShotAccuracy, ShotMultiLabelMAP
+from mmlt.evaluation.metrics import (
+    ShotAccuracy,
+    ShotMultiLabelMAP,
+    grouped,
+)
 from mmlt.evaluation.metrics.grouped import GroupedMetric
 
 
@@ -70,6 +74,57 @@ def test_names_of_classes():
     assert list(metric.class_names) == ['a', 'b']
     metric.dataset_meta = {'classes': ('cat', 'dog')}
     assert list(metric.class_names) == ['cat', 'dog']
+
+
+NAMED = ClassStats.single_label([60, 9, 70], ['ant', 'bee', 'cat'])
+
+
+@pytest.mark.parametrize(
+    ('given', 'hook'), [(True, True), (True, False), (False, True)]
+)
+@pytest.mark.parametrize('early', [True, False])
+def test_statistics_follow_the_names(given, hook, early):
+    """Whoever comes first, the data set, the statistics, or the batch."""
+    metric = Share(NAMED if given else None)
+    meta = {'classes': ('cat', 'ant', 'bee')}
+    if early:
+        metric.dataset_meta = meta
+    if hook:
+        metric.set_class_stats(NAMED)
+    metric.dataset_meta = meta
+    metric.process(None, [0, 1, 1, 2])
+    assert metric.class_stats.image_count.tolist() == [70, 60, 9]
+    assert metric.groups.tolist() == [1, 1, 0]
+    assert metric.class_stats.classes == meta['classes']
+    assert metric.evaluate(4)['share/of_rare'] == 25.0
+
+
+def test_another_order_is_said_once(monkeypatch):
+    said = []
+    monkeypatch.setattr(
+        grouped, 'print_log', lambda text, **kwargs: said.append(text)
+    )
+    metric = Share(NAMED)
+    metric.dataset_meta = {'classes': ('cat', 'ant', 'bee')}
+    for _ in range(2):
+        metric.process(None, [0])
+    assert len(said) == 1
+    assert said[0].startswith('Share: the classes of the test set have')
+
+
+def test_statistics_of_other_names():
+    metric = Share()
+    metric.dataset_meta = {'classes': ('ant', 'bee', 'dog')}
+    with pytest.raises(ValueError, match="the test set: class 2 is 'cat' ag"):
+        metric.set_class_stats(NAMED)
+    metric = Share(NAMED)
+    metric.dataset_meta = {'classes': ('ant', 'bee')}
+    with pytest.raises(ValueError, match=r'the test set has 2 .* hold 3'):
+        metric.process(None, [0])
+    # A side without names says nothing of the order.
+    metric = Share([60, 9, 70])
+    metric.dataset_meta = {'classes': ('ant', 'bee', 'dog')}
+    metric.process(None, [0])
 
 
 @pytest.mark.parametrize('metric', [ShotAccuracy, ShotMultiLabelMAP])

@@ -312,10 +312,30 @@ def test_test_set_of_another_number_of_classes(given):
         metric.set_class_stats(stats)
 
 
-def test_more_than_all_classes():
-    metric = ShotAccuracy(topk=(1, 7), class_stats=TRAIN_COUNTS)
+@pytest.mark.parametrize('given', [True, False])
+def test_more_than_all_classes(given):
+    """Before the first step: at build, or when statistics arrive."""
+    stats = ClassStats.single_label(TRAIN_COUNTS)
     with pytest.raises(ValueError, match=r'topk=\(1, 7\) .* the 6 classes'):
-        evaluate(metric, make_samples())
+        ShotAccuracy(
+            topk=(1, 7), class_stats=stats if given else None
+        ).set_class_stats(stats)
+
+
+@pytest.mark.parametrize(
+    'stats',
+    [
+        ClassStats([60, 50, 9], None, 100),  # multi-label
+        ClassStats([60, 50, 9], [600, 300, 20], 119 + 7),  # detection
+    ],
+)
+def test_statistics_of_other_data(stats):
+    """Before the first step, not at the first validation."""
+    metric = ShotAccuracy()
+    with pytest.raises(
+        ValueError, match=r'single-label data, but .* hold 119'
+    ):
+        metric.set_class_stats(stats)
 
 
 @pytest.mark.parametrize('label', [None, [0, 1]])

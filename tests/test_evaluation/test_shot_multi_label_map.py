@@ -139,6 +139,20 @@ def test_class_indices_as_ground_truth():
     assert evaluate(metric, samples) == expected
 
 
+def test_single_label_data_are_refused():
+    samples = [
+        DataSample().set_pred_score(torch.rand(3)).set_gt_label(label)
+        for label in (0, 2)
+    ]
+    metric = ShotMultiLabelMAP(class_stats=[500, 50, 5])
+    with pytest.raises(ValueError, match='single-label data, use ShotAccu'):
+        evaluate(metric, samples)
+    # Of multi-label data, all images of a batch may have one class.
+    stats = ClassStats([500, 50, 5], None, 510)
+    result = evaluate(ShotMultiLabelMAP(class_stats=stats), samples)
+    assert 'multi-label/mAP' in result
+
+
 @pytest.mark.parametrize(
     ('thresholds', 'tail', 'head'),
     [((20, 101), [4, 5], [0, 1]), ((21, 100), [3, 4, 5], [0, 1, 2])],

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from mmlt.registry import METRICS
 
-from .samples import label_vector
+from .samples import check_predictions, label_vector
 
 # Scores sum to 1, within what half precision leaves of it.
 SUM_TOLERANCE = 0.02
@@ -67,8 +67,8 @@ class DumpLogits(BaseMetric):
 
         Raises:
             ValueError: If the samples have other labels, or scores that are
-                not from a softmax (``multi_label``: not probabilities), or
-                no ``sample_idx``.
+                not finite, not from a softmax (``multi_label``: not
+                probabilities), or no ``sample_idx``.
         """
         read = _read_multi_label if self.multi_label else _read_single_label
         for sample in data_samples:
@@ -76,7 +76,12 @@ class DumpLogits(BaseMetric):
                 raise ValueError(
                     'sample_idx is missing; add it to meta_keys of PackInputs'
                 )
-            logits, label = read(sample, sample['pred_score'].float().cpu())
+        scores = [
+            sample['pred_score'].float().cpu() for sample in data_samples
+        ]
+        check_predictions('pred_score', scores)
+        for sample, score in zip(data_samples, scores, strict=True):
+            logits, label = read(sample, score)
             self.results.append((logits, label, sample['sample_idx']))
 
     def compute_metrics(self, results: list) -> dict:

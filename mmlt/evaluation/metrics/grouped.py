@@ -75,12 +75,29 @@ class GroupedMetric(ClassStatsReceiver, BaseMetric):
         """Take ``stats``, unless the config has given others.
 
         Raises:
-            ValueError: If the test set has another number of classes.
+            ValueError: If the test set has other classes.
         """
         super().set_class_stats(stats)
+        self.check_class_stats()
+
+    def check_class_stats(self) -> None:
+        """Raise unless there are statistics of the test set's classes.
+
+        By now the data set is known. Statistics of another order are put in
+        that of the test set.
+        """
+        super().check_class_stats()
         classes = (self.dataset_meta or {}).get('classes')
-        if classes is not None:
-            self.check_num_classes('the test set', len(classes))
+        stats = self.class_stats.aligned_to(classes, 'the test set')
+        if stats is not self.class_stats:
+            print_log(
+                f'{type(self).__name__}: the classes of the test set have '
+                'another order than those of the class statistics, which are '
+                'put in that order',
+                logger='current',
+                level=logging.WARNING,
+            )
+            self._take(stats)
 
     def on_class_stats(self, stats: ClassStats) -> None:
         """Group the classes."""
@@ -143,3 +160,8 @@ class GroupedMetric(ClassStatsReceiver, BaseMetric):
                 level=logging.WARNING,
             )
         self._empty_groups |= names
+
+
+def is_single_label(stats: ClassStats) -> bool:
+    """Whether each training image has one label."""
+    return int(stats.image_count.sum()) == stats.num_images

@@ -23,6 +23,8 @@ from mmlt.evaluation.lvis import (
 from mmlt.evaluation.tables import class_table
 from mmlt.registry import METRICS
 
+from .samples import check_predictions
+
 
 @METRICS.register_module()
 class LVISMetric(CocoMetric):
@@ -155,8 +157,12 @@ class LVISMetric(CocoMetric):
                 ``pred_instances``.
 
         Raises:
-            ValueError: If ``ann_file`` does not know an image or a label.
+            ValueError: If ``ann_file`` does not know an image or a label, or
+                predictions are not finite.
         """
+        predicted = [sample['pred_instances'] for sample in data_samples]
+        for name in ('bboxes', 'scores', 'mask_scores'):
+            check_predictions(name, [p[name] for p in predicted if name in p])
         start = len(self.results)
         super().process(data_batch, data_samples)
         for _, prediction in self.results[start:]:

@@ -2,7 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import torch
 from torch import Tensor
+
+
+def check_predictions(name: str, values: Sequence[Tensor]) -> None:
+    """Raise unless all predictions of a batch are finite.
+
+    This waits for the device, once.
+
+    Args:
+        name (str): What is predicted.
+        values (Sequence[Tensor]): That of each sample, of any shape.
+
+    Raises:
+        ValueError: Says how many samples have NaN or infinity.
+    """
+    if not values or torch.cat([v.flatten() for v in values]).isfinite().all():
+        return
+    wrong = sum(not value.isfinite().all() for value in values)
+    raise ValueError(
+        f'{name} is not finite in {wrong} of the {len(values)} samples of a '
+        'batch; scores must hold probabilities, and boxes pixels. The '
+        'training has diverged: lower the learning rate or clip the gradients'
+    )
 
 
 def label_vector(sample: dict, score: Tensor) -> Tensor:

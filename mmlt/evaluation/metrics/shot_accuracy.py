@@ -9,10 +9,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mmlt.class_stats import ClassStats
 from mmlt.evaluation.functional import nanmean, per_class_recall
 from mmlt.registry import METRICS
 
-from .grouped import GroupedMetric
+from .grouped import GroupedMetric, is_single_label
+from .samples import check_predictions
 
 
 @METRICS.register_module()
@@ -65,6 +67,27 @@ class ShotAccuracy(GroupedMetric):
             )
         super().__init__(thresholds, group_names, **kwargs)
 
+    def on_class_stats(self, stats: ClassStats) -> None:
+        """See the base.
+
+        Raises:
+            ValueError: If there are fewer classes than ``topk``, or the
+                statistics are not those of single-label data.
+        """
+        if max(self.topk) > stats.num_classes:
+            raise ValueError(
+                f'topk={self.topk} needs more than the {stats.num_classes} '
+                'classes of the class statistics; give smaller ones'
+            )
+        if not is_single_label(stats):
+            raise ValueError(
+                'ShotAccuracy is for single-label data, but the class '
+                f'statistics hold {stats.image_count.sum()} labels for '
+                f'num_images={stats.num_images}; use ShotMultiLabelMAP for '
+                'multi-label data, and LVISMetric or CocoMetric for a detector'
+            )
+        super().on_class_stats(stats)
+
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         """Keep the label and its position in the ranking of each sample.
 
@@ -81,13 +104,10 @@ class ShotAccuracy(GroupedMetric):
         target = torch.cat([_label(sample) for sample in data_samples])
         depth = max(self.topk)
         if 'pred_score' in data_samples[0]:
-            score = torch.stack([item['pred_score'] for item in data_samples])
+            scores = [item['pred_score'] for item in data_samples]
+            check_predictions('pred_score', scores)
+            score = torch.stack(scores)
             self.check_num_classes('pred_score', score.size(1))
-            if depth > score.size(1):
-                raise ValueError(
-                    f'topk={self.topk} needs more than the {score.size(1)} '
-                    'classes of pred_score'
-                )
             ranking = score.topk(depth).indices
         elif self.topk == (1,):
             ranking = torch.stack(

@@ -19,8 +19,8 @@ from mmlt.evaluation.functional import (
 )
 from mmlt.registry import METRICS
 
-from .grouped import GroupedMetric
-from .samples import label_vector
+from .grouped import GroupedMetric, is_single_label
+from .samples import check_predictions, label_vector
 
 
 @METRICS.register_module()
@@ -80,18 +80,19 @@ class ShotMultiLabelMAP(GroupedMetric):
                 the classes of the image.
 
         Raises:
-            ValueError: If there are no class statistics, or they or the
-                samples do not fit.
+            ValueError: If there are no class statistics, if they or the
+                samples do not fit, or if the data are single-label.
         """
         self.check_class_stats()
-        for sample in data_samples:
-            score = sample['pred_score'].float().cpu()
+        if not self.results:
+            self._check_kind(data_samples)
+        scores = [
+            sample['pred_score'].float().cpu() for sample in data_samples
+        ]
+        for score in scores:
             self.check_num_classes('pred_score', score.numel())
-            if not score.isfinite().all():
-                raise ValueError(
-                    'pred_score is not finite; the training has diverged: '
-                    'lower the learning rate or clip the gradients'
-                )
+        check_predictions('pred_score', scores)
+        for sample, score in zip(data_samples, scores, strict=True):
             target = label_vector(sample, score)
             self.results.append((score.numpy(), target.numpy()))
 
@@ -116,6 +117,19 @@ class ShotMultiLabelMAP(GroupedMetric):
             **self.group_results('AP', ap, positives),
             **f1_scores(score >= self.thr, target),
         }
+
+    def _check_kind(self, data_samples: Sequence[dict]) -> None:
+        # One class each, by chance, is all that a batch of few images has.
+        if is_single_label(self.class_stats) and all(
+            'gt_score' not in sample and sample['gt_label'].numel() == 1
+            for sample in data_samples
+        ):
+            raise ValueError(
+                'gt_label holds one class for each sample, and the class '
+                'statistics one for each training image: this is single-label '
+                'data, use ShotAccuracy; class_stats of multi-label data need '
+                'num_images, see docs/class_stats.md'
+            )
 
     def _warn_of_classes(self, empty: np.ndarray) -> None:
         names = [str(self.class_names[k]) for k in np.flatnonzero(empty)]
