@@ -18,6 +18,9 @@ import numpy as np
 from . import storage
 from .names import first_difference
 
+# Up to here float64 holds whole numbers.
+_LARGEST = 2**53
+
 
 @dataclass(frozen=True, eq=False)
 class ClassStats:
@@ -74,6 +77,13 @@ class ClassStats:
             )
         classes = self.classes
         if classes is not None:
+            if isinstance(classes, (str, bytes)) or not isinstance(
+                classes, (Sequence, np.ndarray)
+            ):
+                raise ValueError(
+                    'classes must be a list of names, one for each class, '
+                    f'got {_shorten(classes)}'
+                )
             classes = tuple(str(name) for name in classes)
             if len(classes) != len(image_count):
                 raise ValueError(
@@ -496,19 +506,32 @@ def check_groups(
 
 def _as_counts(name: str, value: Any) -> np.ndarray:
     """(C,) read-only int64 counts; raises instead of clipping."""
-    array = np.asarray(value)
-    if array.ndim != 1 or array.size == 0 or array.dtype.kind not in 'iuf':
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        # Lists of unequal length.
+        array = np.zeros(0)
+    # Beside numbers NumPy takes True for 1.
+    if (
+        array.ndim != 1
+        or array.size == 0
+        or array.dtype.kind not in 'iuf'
+        or any(isinstance(item, bool) for item in value)
+    ):
         raise ValueError(
             f'{name} must be a list of counts, one for each class, got '
             f'{_shorten(value)}'
         )
     wrong = np.flatnonzero(
-        ~np.isfinite(array) | (array < 0) | (array != np.trunc(array))
+        ~np.isfinite(array)
+        | (array < 0)
+        | (array > _LARGEST / array.size)
+        | (array != np.trunc(array))
     )
     if wrong.size:
         raise ValueError(
             f'{name}[{wrong[0]}] is {array[wrong[0]]}; counts must be whole '
-            'numbers >= 0'
+            'numbers >= 0, and below 2**53 in sum'
         )
     if not array.any():
         raise ValueError(
@@ -522,11 +545,14 @@ def _as_counts(name: str, value: Any) -> np.ndarray:
 
 def _as_whole(name: str, value: Any) -> int:
     try:
-        return operator.index(value)
+        whole = operator.index(value)
     except TypeError:
+        whole = None
+    if whole is None or isinstance(value, bool) or abs(whole) > _LARGEST:
         raise ValueError(
-            f'{name} must be a whole number, got {value!r}'
-        ) from None
+            f'{name} must be a whole number, got {value!r}; at most 2**53'
+        )
+    return whole
 
 
 def _shorten(value: Any) -> str:

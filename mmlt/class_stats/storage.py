@@ -28,7 +28,7 @@ def read_json(path: str | Path) -> dict:
 
     Raises:
         FileNotFoundError: If there is no such file or name.
-        ValueError: If it is no JSON.
+        ValueError: If it is no JSON, or has a key twice.
     """
     shipped = SHIPPED / f'{path}.json'
     file = shipped if shipped.is_file() else Path(path)
@@ -40,12 +40,22 @@ def read_json(path: str | Path) -> dict:
             'tools/analysis_tools/class_stats.py'
         )
     try:
-        return json.loads(file.read_text(encoding='utf-8'))
+        content = file.read_text(encoding='utf-8')
+        return json.loads(content, object_pairs_hook=_unique_keys)
     except ValueError as error:
         raise ValueError(
             f'class_stats: {str(path)!r} is no valid JSON ({error}); write '
             'it again with tools/analysis_tools/class_stats.py'
         ) from error
+
+
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict:
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise ValueError(f'the key {twice!r} stands there twice')
+    return content
 
 
 def write_json(path: str | Path, content: dict) -> None:
