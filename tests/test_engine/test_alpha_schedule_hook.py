@@ -1,3 +1,4 @@
+from pathlib import Path
 from types import SimpleNamespace
 from uuid import uuid4
 
@@ -11,6 +12,7 @@ from mmengine.registry import HOOKS
 from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop, Runner
 
 from mmlt.engine.hooks.alpha_schedule_hook import AlphaScheduleHook
+from mmlt.models.unwrap import unwrap
 
 PARABOLIC = [1 - (epoch / 4) ** 2 for epoch in range(4)]
 
@@ -40,14 +42,16 @@ class StopAfterTwoEpochs(Hook):
         runner.train_loop.stop_training = runner.epoch == 1
 
 
-def make_runner(work_dir, hook, model=None, train_cfg=None, **kwargs):
+def make_runner(
+    work_dir, hook, model=None, train_cfg=None, images=4, **kwargs
+):
     """Make a runner with two iterations an epoch and four epochs."""
     return Runner(
         model=model or Toy(),
         work_dir=str(work_dir),
         train_dataloader=dict(
             batch_size=2,
-            dataset=[dict(inputs=torch.ones(1))] * 4,
+            dataset=[dict(inputs=torch.ones(1))] * images,
             sampler=dict(type='DefaultSampler', shuffle=False),
             collate_fn=dict(type='default_collate'),
         ),
@@ -129,6 +133,77 @@ def test_resumed_run_sees_the_same_alpha(tmp_path, schedule):
         for runner in (whole, resumed)
     ]
     np.testing.assert_array_equal(*data)
+
+
+@pytest.mark.parametrize('images', [2, 4, 8])
+@pytest.mark.parametrize('t_max', [None, 16])
+def test_resumed_with_another_epoch_length(tmp_path, images, t_max):
+    """As with another number of ranks or batch size: in range, and said."""
+    hook = dict(schedule='linear', by_epoch=False, t_max=t_max)
+    part = make_runner(tmp_path, hook)
+    part.register_hook(StopAfterTwoEpochs())
+    part.train()
+    resumed = make_runner(
+        tmp_path,
+        hook,
+        images=images,
+        load_from=str(tmp_path / 'epoch_2.pth'),
+        resume=True,
+    )
+    resumed.train()
+    length = images // 2
+    iterations = range(2 * length, 4 * length)
+    expected = [1 - i / (t_max or 4 * length) for i in iterations]
+    assert resumed.model.seen == pytest.approx(expected)
+    (log,) = Path(resumed.log_dir).glob('*.log')
+    told = log.read_text().count('The resumed training was meant for')
+    assert told == (images != 4)
+
+
+def test_resumed_with_more_epochs_says_so(tmp_path):
+    two = dict(by_epoch=True, max_epochs=2)
+    make_runner(tmp_path, {}, train_cfg=two).train()
+    resumed = make_runner(tmp_path, {}, resume=True)
+    resumed.train()
+    assert resumed.model.seen == pytest.approx(np.repeat(PARABOLIC[2:], 2))
+    (log,) = Path(resumed.log_dir).glob('*.log')
+    assert 'meant for 2 epochs, and now is for 4' in log.read_text()
+
+
+def train_by_iteration(rank, work_dir, resume):
+    """Alpha of each step of a part of a run, on this number of ranks."""
+    wrapper = dict(type='MMDistributedDataParallel', device_ids=None)
+    distributed = torch.distributed.is_initialized()
+    runner = make_runner(
+        work_dir,
+        dict(schedule='linear', by_epoch=False),
+        images=8,
+        resume=resume,
+        launcher='pytorch' if distributed else 'none',
+        cfg=dict(model_wrapper_cfg=wrapper if distributed else None),
+    )
+    if not resume:
+        runner.register_hook(StopAfterTwoEpochs())
+    runner.train()
+    return unwrap(runner.model).seen
+
+
+@pytest.mark.parametrize('first', [1, 2])
+def test_resumed_on_another_number_of_ranks(tmp_path, on_two_ranks, first):
+    """Alpha went to -0.98, and ended at 0.44."""
+
+    def one(function, *args):
+        return function(0, *args), None
+
+    order = [one, on_two_ranks] if first == 1 else [on_two_ranks, one]
+    start, _ = order[0](train_by_iteration, tmp_path, False)
+    end, _ = order[1](train_by_iteration, tmp_path, True)
+    assert len(start) == 2 * (4 if first == 1 else 2)
+    assert len(end) == 2 * (2 if first == 1 else 4)
+    assert start + end == pytest.approx(
+        [1 - i / (2 * len(start)) for i in range(len(start))]
+        + [0.5 - i / (2 * len(end)) for i in range(len(end))]
+    )
 
 
 def wrap_ddp(model, tmp_path):
