@@ -10,6 +10,12 @@ from mmpretrain.models.backbones import ResNet_CIFAR
 from mmpretrain.models.backbones.resnet import BasicBlock
 from torch import nn
 
+from mmlt.models.checks import (
+    check_number,
+    check_share,
+    check_size,
+    check_switch,
+)
 from mmlt.registry import MODELS
 
 
@@ -70,8 +76,9 @@ class CIFARResNet(ResNet_CIFAR):
             initialisation (fan in) of the convolutions.
 
     Raises:
+        TypeError: If a number is none, or a switch neither True nor False.
         ValueError: If ``depth``, ``out_indices`` or ``frozen_stages`` is not
-            one of the values above.
+            one of the values above, or a number out of range.
 
     Example:
         >>> model = CIFARResNet(depth=32)
@@ -110,6 +117,7 @@ class CIFARResNet(ResNet_CIFAR):
                 f'out_indices must hold stages from {tuple(range(stages))}, '
                 f'but got {out_indices}.'
             )
+        check_number('frozen_stages', frozen_stages, least=-1)
         if frozen_stages not in range(-1, stages + 1):
             raise ValueError(
                 f'frozen_stages must be between -1 and {stages}, '
@@ -117,8 +125,8 @@ class CIFARResNet(ResNet_CIFAR):
             )
         super().__init__(
             depth=depth,
-            in_channels=in_channels,
-            stem_channels=base_channels,
+            in_channels=check_size('in_channels', in_channels),
+            stem_channels=check_size('base_channels', base_channels),
             base_channels=base_channels,
             num_stages=stages,
             strides=(1, 2, 2),
@@ -126,10 +134,12 @@ class CIFARResNet(ResNet_CIFAR):
             out_indices=out_indices,
             frozen_stages=frozen_stages,
             norm_cfg=norm_cfg or dict(type='BN', requires_grad=True),
-            norm_eval=norm_eval,
-            with_cp=with_cp,
-            zero_init_residual=zero_init_residual,
-            drop_path_rate=drop_path_rate,
+            norm_eval=check_switch('norm_eval', norm_eval),
+            with_cp=check_switch('with_cp', with_cp),
+            zero_init_residual=check_switch(
+                'zero_init_residual', zero_init_residual
+            ),
+            drop_path_rate=check_share('drop_path_rate', drop_path_rate),
             init_cfg=init_cfg
             or [
                 dict(type='Kaiming', layer='Conv2d', mode='fan_in'),

@@ -7,6 +7,7 @@ from mmpretrain.models.heads import LinearClsHead
 from mmpretrain.structures import DataSample
 from torch import Tensor, nn
 
+from mmlt.models.checks import check_size, check_switch
 from mmlt.models.losses.bags_loss import complete_config
 from mmlt.registry import MODELS
 
@@ -22,7 +23,6 @@ class BAGSHead(LinearClsHead):
         num_classes (int): Number of classes C.
         in_channels (int): Width of the feature.
         loss (dict | None): Config of ``mmlt.BAGSLoss``; without
-            ``num_classes``, that of the head, and without
             ``background_group``, False. Defaults to None.
         cal_acc (bool): Log the accuracy of the training batch in percent.
             Defaults to False.
@@ -30,8 +30,9 @@ class BAGSHead(LinearClsHead):
             ``dict(type='Normal', layer='Linear', std=0.01)``.
 
     Raises:
-        TypeError: If ``loss`` is another loss.
-        ValueError: If it has a background group.
+        TypeError: If ``loss`` is another loss, a number is none, or a switch
+            neither True nor False.
+        ValueError: If it has a background group, or a number is not positive.
     """
 
     def __init__(
@@ -46,12 +47,11 @@ class BAGSHead(LinearClsHead):
             loss,
             'BAGSHead',
             'LinearClsHead',
-            num_classes=num_classes,
             background_group=False,
         )
         super().__init__(
-            num_classes=num_classes,
-            in_channels=in_channels,
+            num_classes=check_size('num_classes', num_classes),
+            in_channels=check_size('in_channels', in_channels),
             loss=loss,
             init_cfg=init_cfg or dict(type='Normal', layer='Linear', std=0.01),
         )
@@ -62,7 +62,7 @@ class BAGSHead(LinearClsHead):
             )
         columns = self.loss_module.get_cls_channels(num_classes)
         self.fc = nn.Linear(in_channels, columns)
-        self.log_accuracy = cal_acc
+        self.log_accuracy = check_switch('cal_acc', cal_acc)
 
     def _get_loss(
         self, cls_score: Tensor, data_samples: list[DataSample]

@@ -3,12 +3,11 @@
 Shape letters: B images a sampler, C classes, D features of a branch.
 """
 
-import math
-
 import torch
 from mmpretrain.models.heads import LinearClsHead
 from mmpretrain.structures import DataSample
 
+from mmlt.models.checks import check_number, check_size, check_switch
 from mmlt.registry import MODELS
 
 
@@ -49,6 +48,7 @@ class BBNHead(LinearClsHead):
             ``dict(type='Normal', layer='Linear', std=0.01)``.
 
     Raises:
+        TypeError: If a number is none, or a switch neither True nor False.
         ValueError: If ``num_classes``, ``in_channels`` or ``train_scale`` is
             not positive and finite.
     """
@@ -64,24 +64,16 @@ class BBNHead(LinearClsHead):
         cal_acc: bool = False,
         init_cfg: dict | None = None,
     ):
-        if in_channels <= 0:
-            raise ValueError(
-                f'in_channels must be positive, but got {in_channels}.'
-            )
-        if not 0 < train_scale < math.inf:
-            raise ValueError(
-                'train_scale must be positive and finite (2.0 in the '
-                f"authors' code, 1.0 in the paper), but got {train_scale}."
-            )
+        check_number('train_scale', train_scale, positive=True)
         super().__init__(
-            num_classes=num_classes,
-            in_channels=2 * in_channels,
+            num_classes=check_size('num_classes', num_classes),
+            in_channels=2 * check_size('in_channels', in_channels),
             loss=loss or dict(type='CrossEntropyLoss'),
             topk=topk,
-            cal_acc=cal_acc,
+            cal_acc=check_switch('cal_acc', cal_acc),
             init_cfg=init_cfg or dict(type='Normal', layer='Linear', std=0.01),
         )
-        if not bias:
+        if not check_switch('bias', bias):
             self.fc.bias = None
         self.in_channels = in_channels
         self.train_scale = train_scale

@@ -6,7 +6,6 @@ of the classifier, S softmaxes: the G groups and that of the background.
 
 from __future__ import annotations
 
-import math
 import warnings
 from collections.abc import Sequence
 from typing import Any
@@ -16,6 +15,7 @@ import torch
 from torch import Tensor
 
 from mmlt.class_stats import ClassStats, check_by, check_thresholds
+from mmlt.models.checks import check_number, check_switch
 from mmlt.registry import MODELS
 
 from .accuracy import percentage
@@ -51,7 +51,7 @@ def suggest_thresholds(
 def complete_config(
     loss: dict | None, head: str, other: str, **defaults: Any
 ) -> dict:
-    """The config of the ``BAGSLoss`` of a head.
+    """The config of the ``BAGSLoss`` of a head, in a config of any kind.
 
     Args:
         loss (dict | None): What the head was given; None for the defaults.
@@ -62,7 +62,10 @@ def complete_config(
     Raises:
         TypeError: If ``loss`` is another loss.
     """
-    config = {**defaults, **(loss or dict(type='mmlt.BAGSLoss'))}
+    loss = loss or dict(type='mmlt.BAGSLoss')
+    # Not `**loss`, which takes the classes of a pure Python config out as
+    # they are there, unresolved.
+    config = {**defaults, **dict(loss.items())}
     kind = config['type']
     if isinstance(kind, str):
         kind = MODELS.get(kind)
@@ -101,7 +104,8 @@ class BAGSLoss(BoxLoss):
         here they weigh the RoIs, and an RoI of weight 0 is not drawn.
 
     Args:
-        num_classes (int): Number of classes C, without the background.
+        num_classes (int | None): Number of classes C, without the background;
+            None for that of the head.
         thresholds (Sequence[int]): Counts at which the next of the G =
             len(thresholds) + 1 groups starts. Defaults to (10, 100, 1000).
         others_ratio (float | None): beta: how many others are drawn for each
@@ -116,16 +120,18 @@ class BAGSLoss(BoxLoss):
             :class:`~mmlt.models.losses.base.BoxLoss`.
         by (str): Group by ``'instance'`` or ``'image'`` counts. Defaults to
             ``'instance'``.
-        loss_weight (float): Weight of the loss.
+        loss_weight (float): Weight of the loss, >= 0.
 
     Raises:
+        TypeError: If a number is none, or a switch neither True nor False.
         ValueError: If an argument is out of range, the thresholds do not
-            rise, or the statistics have another number of classes.
+            rise, or the head or the statistics have another number of
+            classes.
     """
 
     def __init__(
         self,
-        num_classes: int,
+        num_classes: int | None = None,
         thresholds: Sequence[int] = (10, 100, 1000),
         others_ratio: float | None = 8.0,
         background_group: bool = True,
@@ -134,18 +140,17 @@ class BAGSLoss(BoxLoss):
         by: str = 'instance',
         loss_weight: float = 1.0,
     ) -> None:
-        if others_ratio is not None and not 0 <= others_ratio < math.inf:
-            raise ValueError(
-                'others_ratio must be finite and >= 0, or None for all '
-                f'others, got {others_ratio}'
-            )
+        if others_ratio is not None:
+            check_number('others_ratio', others_ratio)
         check_thresholds(thresholds)
         check_by(by)
         self.thresholds = tuple(thresholds)
         self.num_groups = len(self.thresholds) + 1
         self.others_ratio = others_ratio
-        self.background_group = background_group
-        self.others = others
+        self.background_group = check_switch(
+            'background_group', background_group
+        )
+        self.others = check_switch('others', others)
         self.by = by
         self.group_names: tuple[str, ...] = ()
         self.group_sizes: tuple[int, ...] = ()

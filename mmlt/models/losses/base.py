@@ -19,9 +19,15 @@ from torch import Tensor
 
 from mmlt.class_stats import ClassStats
 from mmlt.class_stats.receiver import ClassStatsModule
+from mmlt.models.checks import check_number, check_size
 
 from .accuracy import class_accuracy
-from .checks import check_boxes, check_range, check_reduction
+from .checks import (
+    check_boxes,
+    check_distributions,
+    check_range,
+    check_reduction,
+)
 
 
 class ElementLoss(ClassStatsModule):
@@ -36,10 +42,12 @@ class ElementLoss(ClassStatsModule):
             :meth:`mmlt.class_stats.ClassStats.from_any`. Defaults to None:
             the hook or the checkpoint gives them.
         reduction (str): ``'none'``, ``'mean'`` or ``'sum'``.
-        loss_weight (float): Weight of the loss.
+        loss_weight (float): Weight of the loss, >= 0.
 
     Raises:
-        ValueError: For an unknown reduction, or statistics of no use.
+        TypeError: If ``loss_weight`` is no number.
+        ValueError: For an unknown reduction, a number out of range, or
+            statistics of no use.
     """
 
     def __init__(
@@ -51,7 +59,7 @@ class ElementLoss(ClassStatsModule):
         super().__init__()
         check_reduction(reduction)
         self.reduction = reduction
-        self.loss_weight = loss_weight
+        self.loss_weight = check_number('loss_weight', loss_weight)
         self.is_first_batch = True
         self.init_class_stats(class_stats)
 
@@ -136,15 +144,27 @@ class ElementLoss(ClassStatsModule):
         target, weight = self.prepare(scores, target, weight)
         loss = self.element_loss(scores, target)
         self.is_first_batch = False
+        return self.reduced(loss, weight, avg_factor, reduction_override)
+
+    def reduced(
+        self,
+        loss: Tensor,
+        weight: Tensor | None,
+        avg_factor: float | None,
+        reduction_override: str | None,
+    ) -> Tensor:
+        """Weigh and reduce the elements, as :meth:`forward` says."""
         if weight is not None and weight.dim() < loss.dim():
             weight = weight.unsqueeze(1)
         reduction = reduction_override or self.reduction
+        check_reduction(reduction)
         if avg_factor is not None and reduction == 'sum':
             raise ValueError(
                 f"avg_factor={avg_factor} needs the reduction 'mean'; 'sum' "
                 'divides by nothing'
             )
-        if avg_factor is None and reduction == 'mean':
+        # Heads give the size of the batch, which is 0 for an empty one.
+        if reduction == 'mean' and (avg_factor is None or not loss.numel()):
             avg_factor = max(loss.numel(), 1)
         return self.loss_weight * weight_reduce_loss(
             loss, weight, reduction, avg_factor
@@ -178,10 +198,12 @@ class SoftmaxLoss(ElementLoss):
             )
 
     def check_values(self, cls_score: Tensor, target: Tensor) -> None:
-        """Raise for a label without a column."""
+        """Raise for a label without a column, or several labels a row."""
         columns = cls_score.size(1)
         if target.dim() == 1:
             check_range(target, 0, columns - 1, f'[0, {columns})')
+        else:
+            check_distributions(target)
 
 
 class BoxLoss(ElementLoss):
@@ -192,33 +214,54 @@ class BoxLoss(ElementLoss):
     C sigmoids, and the background is the RoI without a positive class.
     Targets are (R,) labels, C for the background.
 
+    A subclass that counts while it trains writes ``counters()``.
+
     Args:
-        num_classes (int): Number of classes C, without the background.
+        num_classes (int | None): Number of classes C, without the background.
+            Defaults to None: that of the head, which asks for the columns, or
+            of the statistics.
         class_stats (ClassStats | dict | list | str | None): See
             :class:`ElementLoss`.
         reduction (str): ``'none'``, ``'mean'`` or ``'sum'``.
         loss_weight (float): Weight of the loss.
 
     Raises:
-        ValueError: If ``num_classes`` is not positive, or the statistics
-            have another number of classes.
+        TypeError: If ``num_classes`` or ``loss_weight`` is no number.
+        ValueError: If one of them is out of range, or the head or the
+            statistics have another number of classes.
     """
 
+    num_classes: int | None = None
     custom_cls_channels = True
     custom_activation = True
     custom_accuracy = True
 
     def __init__(
         self,
-        num_classes: int,
+        num_classes: int | None = None,
         class_stats: Any = None,
         reduction: str = 'mean',
         loss_weight: float = 1.0,
     ) -> None:
-        if num_classes < 1:
-            raise ValueError(f'num_classes must be >= 1, got {num_classes}')
-        self.num_classes = num_classes
-        super().__init__(class_stats, reduction, loss_weight)
+        super().__init__(None, reduction, loss_weight)
+        if num_classes is not None:
+            self._set_num_classes(num_classes)
+        # Last, since they have to have this number of classes.
+        self.init_class_stats(class_stats)
+
+    def counters(self) -> dict[str, Tensor]:
+        """What it counts while it trains, at the start.
+
+        Returns:
+            dict[str, Tensor]: Each becomes a buffer of that name, in
+            checkpoints. ``num_classes`` is known by then.
+        """
+        return {}
+
+    def _set_num_classes(self, num_classes: int) -> None:
+        self.num_classes = check_size('num_classes', num_classes)
+        for name, counter in self.counters().items():
+            self.register_buffer(name, counter.to(self.num_images.device))
 
     @property
     def num_columns(self) -> int:
@@ -227,11 +270,16 @@ class BoxLoss(ElementLoss):
 
     def get_cls_channels(self, num_classes: int) -> int:
         """Columns of the classifier, in a head with ``num_classes``."""
+        if self.num_classes is None:
+            self._set_num_classes(num_classes)
         if num_classes != self.num_classes:
+            whose = ''
+            if self.image_count.numel():
+                whose = ', as its class statistics have'
             raise ValueError(
                 f'the head has num_classes={num_classes} and its '
-                f'{type(self).__name__} {self.num_classes}; set both to the '
-                'number of classes'
+                f'{type(self).__name__} {self.num_classes}{whose}; set both '
+                'to the number of classes'
             )
         return self.num_columns
 
@@ -256,6 +304,8 @@ class BoxLoss(ElementLoss):
 
     def on_class_stats(self, stats: ClassStats) -> None:
         """Keep the tables of ``num_classes`` classes."""
+        if self.num_classes is None:
+            self._set_num_classes(stats.num_classes)
         if stats.num_classes != self.num_classes:
             raise ValueError(
                 f'{type(self).__name__} has num_classes={self.num_classes}, '
@@ -267,6 +317,11 @@ class BoxLoss(ElementLoss):
 
     def check_target(self, cls_score: Tensor, target: Tensor) -> None:
         """Raise unless there are K scores and a label for each RoI."""
+        if self.num_classes is None:
+            raise ValueError(
+                f'{type(self).__name__} has num_classes=None; a box head of '
+                'MMDetection sets it, elsewhere give the number of classes'
+            )
         check_boxes(cls_score, target, self.num_columns)
 
     def check_values(self, cls_score: Tensor, target: Tensor) -> None:
@@ -327,14 +382,22 @@ class MultiLabelLoss(ElementLoss):
     def check_target(self, cls_score: Tensor, target: Tensor) -> None:
         """Raise unless these are a matrix of labels or class indices."""
         num_classes = self.image_count.numel()
-        fits = cls_score.dim() == 2 and cls_score.size(1) == num_classes
-        if num_classes and not fits:
+        shape = tuple(cls_score.shape)
+        if num_classes and (len(shape) != 2 or shape[1] != num_classes):
+            cure = 'set num_classes of the head, or give the statistics'
+            cure += ' of this data set'
+            if len(shape) == 2 and shape[1] == num_classes + 1:
+                cure = (
+                    'one more is the background of a softmax: a dense head '
+                    '(RetinaNet, ...) needs use_sigmoid=True in the config of '
+                    'the loss; a box head (Faster R-CNN, ...) needs a loss '
+                    'for box heads, such as mmlt.BoxFocalLoss or '
+                    f'mmlt.EQLv2Loss. Else {cure}'
+                )
             raise ValueError(
-                f'cls_score has the shape {tuple(cls_score.shape)}, but the '
-                f'class statistics hold {num_classes} classes: expected (B, '
-                f'{num_classes}); set num_classes of the head (in a detector '
-                'also use_sigmoid=True of the loss), or give the statistics '
-                'of this data set'
+                f'cls_score has the shape {shape}, but the class statistics '
+                f'hold {num_classes} classes: expected (B, {num_classes}); '
+                f'{cure}'
             )
         indices = target.shape == cls_score.shape[:1]
         if target.shape != cls_score.shape and (
@@ -356,12 +419,37 @@ class MultiLabelLoss(ElementLoss):
                 'or -1 to be ignored'
             )
             check_range(target, -1, num_classes, allowed)
+            self._check_single_labels(cls_score, target)
             return
         wrong = target[(target != 0) & (target != 1) & (target != -1)]
         if wrong.numel():
             raise ValueError(
                 f'target holds the label {wrong[0].item():g}; labels must be '
                 '0, 1, or -1 for not known'
+            )
+
+    def _check_single_labels(self, cls_score: Tensor, target: Tensor) -> None:
+        """Raise if these are the labels of a softmax head.
+
+        That is so if every image has one class, and every row has it: in a
+        detector most rows are background.
+        """
+        one_each = self.image_count.numel() and (
+            self.image_count.sum() == self.num_images
+        )
+        if (
+            target.numel()
+            and one_each
+            and bool(((target >= 0) & (target < cls_score.size(1))).all())
+        ):
+            raise ValueError(
+                f'target has the shape {tuple(target.shape)}, one class a '
+                'row and no background, and by the class statistics every '
+                f'image has one class: {type(self).__name__} is a loss for '
+                'several labels an image. For single-label data use a loss '
+                'such as mmlt.LogitAdjustedLoss; for multi-label data a head '
+                'such as MultiLabelLinearClsHead, and num_images in '
+                'class_stats'
             )
 
     def prepare(

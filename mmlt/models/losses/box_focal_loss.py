@@ -8,10 +8,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from mmlt.models.checks import check_number, check_share
 from mmlt.registry import MODELS
 
 from .base import BoxLoss
-from .checks import check_number, check_share
 from .focal_bce import focal_bce
 
 
@@ -36,7 +36,8 @@ class BoxFocalLoss(BoxLoss):
         number of sampled RoIs; the paper divides by that of the foreground.
 
     Args:
-        num_classes (int): Number of classes C, without the background.
+        num_classes (int | None): Number of classes C, without the background;
+            None for that of the head.
         gamma (float): Focal exponent, >= 0. Defaults to 2.0.
         alpha (float): Weight of the positives, in [0, 1]; negatives have
             1 - alpha. Defaults to 0.25.
@@ -50,7 +51,7 @@ class BoxFocalLoss(BoxLoss):
 
     def __init__(
         self,
-        num_classes: int,
+        num_classes: int | None = None,
         gamma: float = 2.0,
         alpha: float = 0.25,
         **kwargs: Any,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
-from typing import Any
-
 from torch import Tensor
+
+from mmlt.class_stats import ClassStats
+from mmlt.models.checks import check_number
 
 
 def check_reduction(reduction: str) -> None:
@@ -16,29 +16,16 @@ def check_reduction(reduction: str) -> None:
         )
 
 
-def check_number(
-    name: str, value: Any, least: float = 0.0, positive: bool = False
-) -> float:
-    """``value``; raises unless it is finite and >= ``least`` (or > 0)."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise TypeError(f'{name} must be a number, got {value!r}')
-    if not math.isfinite(value) or value < least or (positive and not value):
-        bound = ' and > 0' if positive else ''
-        bound = bound or (f' and >= {least:g}' if least > -math.inf else '')
-        raise ValueError(f'{name} must be finite{bound}, got {value}')
-    return value
+def check_prior(by: str, zero_count: str, background: str | float) -> dict:
+    """The policy of a class prior; raises unless it is a known one.
 
-
-def check_finite(name: str, value: Any) -> float:
-    """``value``; raises unless it is a finite number."""
-    return check_number(name, value, least=-math.inf)
-
-
-def check_share(name: str, value: Any) -> float:
-    """``value``; raises unless it is a number in [0, 1]."""
-    if check_number(name, value) > 1:
-        raise ValueError(f'{name} must be in [0, 1], got {value}')
-    return value
+    See :meth:`mmlt.class_stats.ClassStats.log_prior`.
+    """
+    if not isinstance(background, str):
+        check_number('background', background, positive=True)
+    policy = dict(by=by, zero_count=zero_count, background=background)
+    ClassStats.single_label([1]).log_prior(**policy)
+    return policy
 
 
 def check_range(target: Tensor, low: int, high: int, allowed: str) -> None:
@@ -52,6 +39,11 @@ def check_range(target: Tensor, low: int, high: int, allowed: str) -> None:
         high (int): Highest index.
         allowed (str): The same in words.
     """
+    if target.is_floating_point():
+        raise ValueError(
+            f'target has the dtype {target.dtype}; class labels must be whole '
+            'numbers'
+        )
     if not target.numel():
         return
     least, most = (int(each) for each in target.aminmax())
@@ -59,6 +51,25 @@ def check_range(target: Tensor, low: int, high: int, allowed: str) -> None:
         raise ValueError(
             f'target holds labels from {least} to {most}; they must lie in '
             f'{allowed}'
+        )
+
+
+def check_distributions(target: Tensor) -> None:
+    """Raise unless all rows are distributions over the columns.
+
+    This waits for the device.
+
+    Args:
+        target (Tensor): (B, K).
+    """
+    total = target.sum(dim=1)
+    fits = ((total - 1).abs() < 0.01) & (target >= 0).all(dim=1)
+    if not fits.all():
+        wrong = target[~fits][0].tolist()
+        raise ValueError(
+            f'target holds the row {wrong}; rows must sum to 1 (mixup, label '
+            'smoothing). For several labels an image use a multi-label loss, '
+            'such as mmlt.DistributionBalancedLoss, in a multi-label head'
         )
 
 

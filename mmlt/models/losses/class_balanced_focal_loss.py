@@ -9,10 +9,11 @@ import torch
 from torch import Tensor
 
 from mmlt.class_stats import ClassStats
+from mmlt.models.checks import check_number
 from mmlt.registry import MODELS
 
 from .base import MultiLabelLoss
-from .checks import check_number, settings
+from .checks import settings
 from .focal_bce import FOCAL, focal_bce
 
 
@@ -29,32 +30,13 @@ def balanced_weight(count: Tensor, beta: float) -> Tensor:
     return (beta - 1) / torch.expm1(count * log_beta)
 
 
-def by_class(target: Tensor, count: Tensor, beta: float) -> Tensor:
-    """(1, C): each class has its own weight."""
-    return balanced_weight(count, beta).unsqueeze(0)
+def mean_of_labels(target: Tensor, values: Tensor) -> Tensor:
+    """(B, 1) mean of the values (C,) of each image's classes."""
+    total = (target * values).sum(1, keepdim=True)
+    return total / target.sum(1, keepdim=True)
 
 
-def average_n(target: Tensor, count: Tensor, beta: float) -> Tensor:
-    """(B, 1): the weight of the mean count of the image's classes."""
-    mean = (target * count).sum(1, keepdim=True) / target.sum(1, keepdim=True)
-    return balanced_weight(mean, beta)
-
-
-def average_w(target: Tensor, count: Tensor, beta: float) -> Tensor:
-    """(B, 1): the mean weight of the image's classes."""
-    weight = target * balanced_weight(count, beta)
-    return weight.sum(1, keepdim=True) / target.sum(1, keepdim=True)
-
-
-def min_n(target: Tensor, count: Tensor, beta: float) -> Tensor:
-    """(B, 1): the weight of the rarest of the image's classes."""
-    present = torch.where(target > 0, count, torch.inf)
-    return balanced_weight(present.amin(1, keepdim=True), beta)
-
-
-MODES = {
-    mode.__name__: mode for mode in (by_class, average_n, average_w, min_n)
-}
+MODES = ('by_class', 'average_n', 'average_w', 'min_n')
 
 
 @MODELS.register_module()
@@ -105,16 +87,34 @@ class ClassBalancedFocalLoss(MultiLabelLoss):
         super().__init__(class_stats, **kwargs)
 
     def tables(self, stats: ClassStats) -> dict[str, Tensor]:
-        """Counts (C,), and the mean weight of the classes."""
+        """Counts and weights (C,), and the mean of the latter, unscaled."""
         count = torch.from_numpy(stats.positive_count()).double()
-        mean = balanced_weight(count, self.beta).mean()
-        return {'count': count, 'mean_weight': mean}
+        weight = balanced_weight(count, self.beta)
+        mean = weight.mean()
+        return {
+            'count': count,
+            'class_weight': weight / mean,
+            'mean_weight': mean,
+        }
+
+    def weight(self, target: Tensor) -> Tensor:
+        """(1, C) weights of the classes, or (B, 1) of the images."""
+        if self.mode == 'by_class':
+            return self.class_weight.unsqueeze(0)
+        if self.mode == 'average_n':
+            # As precise as the weights of the classes.
+            count = mean_of_labels(target.double(), self.count.double())
+            weight = balanced_weight(count, self.beta) / self.mean_weight
+            weight = weight.to(target.dtype)
+        elif self.mode == 'average_w':
+            weight = mean_of_labels(target, self.class_weight)
+        else:
+            # The rarest has the largest weight.
+            weight = (target * self.class_weight).amax(1, keepdim=True)
+        return torch.where(target.any(1, keepdim=True), weight, 1.0)
 
     def element_loss(self, cls_score: Tensor, target: Tensor) -> Tensor:
-        weight = MODES[self.mode](target, self.count, self.beta)
-        weight = weight / self.mean_weight
-        if self.mode != 'by_class':
-            weight = torch.where(target.any(1, keepdim=True), weight, 1.0)
+        weight = self.weight(target)
         focal = self.focal or dict(gamma=0.0, balance=1.0)
         loss = focal_bce(cls_score, target, focal['gamma'])
         return focal['balance'] * weight * loss

@@ -9,10 +9,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from mmlt.class_stats import ClassStats
+from mmlt.models.checks import check_share
 from mmlt.registry import MODELS
 
 from .base import BoxLoss
-from .checks import check_share
 
 
 @MODELS.register_module()
@@ -30,7 +30,8 @@ class EQLLoss(BoxLoss):
     without a positive class; a box has the score sigmoid(z).
 
     Args:
-        num_classes (int): Number of classes C, without the background.
+        num_classes (int | None): Number of classes C, without the background;
+            None for that of the head.
         frequency (float): lambda, a share of the images. Defaults to 1.1e-3
             (LVIS v1); 1.76e-3 is the published value for LVIS v0.5.
         class_stats (ClassStats | dict | list | str | None): See
@@ -45,7 +46,7 @@ class EQLLoss(BoxLoss):
 
     def __init__(
         self,
-        num_classes: int,
+        num_classes: int | None = None,
         frequency: float = 1.1e-3,
         class_stats: Any = None,
         **kwargs: Any,

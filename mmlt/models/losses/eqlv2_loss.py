@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from mmengine.dist import all_reduce
 from torch import Tensor
 
+from mmlt.models.checks import check_number
 from mmlt.registry import MODELS
 
 from .base import BoxLoss
@@ -39,11 +40,12 @@ class EQLv2Loss(BoxLoss):
         only on request, and ignores the weights of the RoIs.
 
     Args:
-        num_classes (int): Number of classes C, without the background.
-        gamma (float): Steepness. Defaults to 12.0.
-        mu (float): The ratio at which negatives weigh a half. Defaults to
-            0.8.
-        alpha (float): What a positive gains at most. Defaults to 4.0.
+        num_classes (int | None): Number of classes C, without the background;
+            None for that of the head.
+        gamma (float): Steepness, >= 0. Defaults to 12.0.
+        mu (float): The ratio at which negatives weigh a half, >= 0. Defaults
+            to 0.8.
+        alpha (float): What a positive gains at most, >= 0. Defaults to 4.0.
         **kwargs: ``reduction`` and ``loss_weight`` of
             :class:`~mmlt.models.losses.base.BoxLoss`; the mean is that of
             the RoIs.
@@ -51,18 +53,20 @@ class EQLv2Loss(BoxLoss):
 
     def __init__(
         self,
-        num_classes: int,
+        num_classes: int | None = None,
         gamma: float = 12.0,
         mu: float = 0.8,
         alpha: float = 4.0,
         **kwargs: Any,
     ) -> None:
-        self.gamma = gamma
-        self.mu = mu
-        self.alpha = alpha
+        self.gamma = check_number('gamma', gamma)
+        self.mu = check_number('mu', mu)
+        self.alpha = check_number('alpha', alpha)
         super().__init__(num_classes, **kwargs)
-        # Row 0 of the positives, row 1 of the negatives; for resuming, too.
-        self.register_buffer('gradients', torch.zeros(2, num_classes))
+
+    def counters(self) -> dict[str, Tensor]:
+        """The gradients of the positives, and of the negatives (2, C)."""
+        return {'gradients': torch.zeros(2, self.num_classes)}
 
     @property
     def num_columns(self) -> int:

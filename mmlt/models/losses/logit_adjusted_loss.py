@@ -9,10 +9,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from mmlt.class_stats import ClassStats
+from mmlt.models.checks import check_finite
 from mmlt.registry import MODELS
 
 from .base import SoftmaxLoss, with_background
-from .checks import check_finite
+from .checks import check_prior
 
 
 def logit_adjusted_loss(
@@ -70,7 +71,7 @@ class LogitAdjustedLoss(SoftmaxLoss):
         **kwargs: Any,
     ) -> None:
         self.tau = check_finite('tau', tau)
-        self.prior = dict(by=by, zero_count=zero_count, background=background)
+        self.prior = check_prior(by, zero_count, background)
         super().__init__(class_stats, **kwargs)
 
     def tables(self, stats: ClassStats) -> dict[str, np.ndarray]:

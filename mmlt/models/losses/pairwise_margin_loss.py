@@ -15,10 +15,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from mmlt.class_stats import ClassStats
+from mmlt.models.checks import check_finite
 from mmlt.registry import MODELS
 
 from .base import SoftmaxLoss, with_background
-from .checks import check_finite
+from .checks import check_prior
 
 
 def pairwise_margin_loss(
@@ -216,7 +217,7 @@ class PairwiseMarginLoss(SoftmaxLoss):
         background: str | float = 'mean',
         **kwargs: Any,
     ) -> None:
-        if preset is not None and preset not in PRESETS:
+        if preset is not None and preset not in [*PRESETS]:
             raise ValueError(
                 f'preset must be one of {sorted(PRESETS)}, or None with '
                 f'alpha and delta, got {preset!r}'
@@ -230,8 +231,7 @@ class PairwiseMarginLoss(SoftmaxLoss):
             )
         self.preset = preset
         self.tau = check_finite('tau', tau)
-        self.policy = dict(by=by, zero_count=zero_count)
-        self.background = background
+        self.prior = check_prior(by, zero_count, background)
         super().__init__(class_stats, **kwargs)
         if given:
             alpha, delta = _as_margins(alpha, delta)
@@ -248,10 +248,8 @@ class PairwiseMarginLoss(SoftmaxLoss):
         if self.preset is None:
             return {}
         return {
-            'log_pi': stats.log_prior(**self.policy, background='sum'),
-            'log_ratio': stats.log_prior(
-                **self.policy, background=self.background
-            ),
+            'log_pi': stats.log_prior(**{**self.prior, 'background': 'sum'}),
+            'log_ratio': stats.log_prior(**self.prior),
         }
 
     def element_loss(self, cls_score: Tensor, target: Tensor) -> Tensor:
@@ -286,8 +284,13 @@ def _as_margins(
         alpha = [1.0] * len(delta)
     if delta is None:
         delta = torch.zeros(len(alpha), len(alpha))
-    alpha = torch.as_tensor(alpha, dtype=torch.float32)
-    delta = torch.as_tensor(delta, dtype=torch.float32)
+    try:
+        alpha = torch.as_tensor(alpha, dtype=torch.float32)
+        delta = torch.as_tensor(delta, dtype=torch.float32)
+    except (TypeError, ValueError) as error:
+        raise TypeError(
+            f'alpha and delta must hold numbers, got {alpha} and {delta}'
+        ) from error
     if alpha.dim() != 1 or delta.shape != (len(alpha), len(alpha)):
         raise ValueError(
             f'alpha {tuple(alpha.shape)} and delta {tuple(delta.shape)} must '

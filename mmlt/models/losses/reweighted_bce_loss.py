@@ -9,10 +9,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from mmlt.class_stats import ClassStats
+from mmlt.models.checks import check_number
 from mmlt.registry import MODELS
 
 from .base import MultiLabelLoss
-from .checks import check_number
 
 
 @MODELS.register_module()

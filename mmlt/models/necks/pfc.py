@@ -5,6 +5,7 @@ from __future__ import annotations
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
+from mmlt.models.checks import check_share, check_size
 from mmlt.registry import MODELS
 
 
@@ -23,6 +24,7 @@ class PFC(BaseModule):
             default.
 
     Raises:
+        TypeError: If a number is none.
         ValueError: If ``dropout`` is out of range or a number of channels
             not positive.
     """
@@ -35,17 +37,9 @@ class PFC(BaseModule):
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
         super().__init__(init_cfg)
-        channels = (
-            ('in_channels', in_channels),
-            ('out_channels', out_channels),
-        )
-        for name, value in channels:
-            if value < 1:
-                raise ValueError(f'{name} must be >= 1, got {value}')
-        if not 0 <= dropout <= 1:
-            raise ValueError(f'dropout must be in [0, 1], got {dropout}')
-        self.in_channels = in_channels
-        self.out_channels = out_channels
+        self.in_channels = check_size('in_channels', in_channels)
+        self.out_channels = check_size('out_channels', out_channels)
+        check_share('dropout', dropout)
         self.fc = nn.Linear(in_channels, out_channels)
         self.norm = nn.BatchNorm1d(out_channels)
         self.relu = nn.ReLU(inplace=True)

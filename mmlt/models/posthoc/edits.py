@@ -15,7 +15,9 @@ from torch import Tensor, nn
 
 from mmlt.class_stats import ClassStats
 from mmlt.class_stats.receiver import HOW_TO_GIVE_STATS
+from mmlt.models.checks import check_switch, is_number
 from mmlt.models.losses.base import with_background
+from mmlt.models.losses.checks import check_prior
 from mmlt.models.losses.logit_adjusted_loss import LogitAdjustedLoss
 from mmlt.models.losses.pairwise_margin_loss import PairwiseMarginLoss
 from mmlt.registry import TASK_UTILS
@@ -91,11 +93,13 @@ def tau_normalize(
         tuple[Tensor, Tensor | None]: New weight and bias.
 
     Raises:
+        TypeError: If ``keep_bias`` is neither True nor False.
         ValueError: If ``tau`` or ``reference`` is unusable or the shapes do
             not fit.
     """
     _check_tau(tau)
     _check_reference(reference)
+    check_switch('keep_bias', keep_bias)
     num_classes = len(weight) if num_classes is None else num_classes
     check_layer(weight, bias, num_classes)
     rows = weight[:num_classes].double()
@@ -139,7 +143,7 @@ class LogitAdjustment:
 
     def __post_init__(self) -> None:
         _check_tau(self.tau)
-        self._log_prior(ClassStats.single_label([1]))
+        check_prior(self.by, self.zero_count, self.background)
 
     def __call__(
         self,
@@ -190,6 +194,7 @@ class TauNorm:
         reference (str | float): Reference norm, or ``'mean'``.
 
     Raises:
+        TypeError: If ``keep_bias`` is neither True nor False.
         ValueError: If ``tau`` or ``reference`` is unusable.
     """
 
@@ -200,6 +205,7 @@ class TauNorm:
     def __post_init__(self) -> None:
         _check_tau(self.tau)
         _check_reference(self.reference)
+        check_switch('keep_bias', self.keep_bias)
 
     def __call__(
         self,
@@ -256,7 +262,7 @@ def check_layer(weight: Tensor, bias: Tensor | None, num_classes: int) -> None:
 
 
 def _check_tau(tau: float) -> None:
-    if not isinstance(tau, (int, float)) or not math.isfinite(tau):
+    if not is_number(tau) or not math.isfinite(tau):
         raise ValueError(
             f'tau must be a finite number, got {tau!r}; 0 changes nothing, '
             '1.0 is the full correction'
@@ -266,7 +272,7 @@ def _check_tau(tau: float) -> None:
 def _check_reference(reference: str | float) -> None:
     if reference == 'mean':
         return
-    if isinstance(reference, str) or not 0 < reference < math.inf:
+    if not is_number(reference) or not 0 < reference < math.inf:
         raise ValueError(
             f"reference must be 'mean' or a positive norm, got {reference!r}"
         )

@@ -411,6 +411,8 @@ def test_bad_input():
         loss(torch.zeros(2, K), torch.zeros(2, K))
     with pytest.raises(ValueError, match='0 to 6'):
         loss(torch.zeros(2, K), torch.tensor([0, 6]))
+    with pytest.raises(ValueError, match='-1 to 1'):
+        loss(torch.zeros(2, K), torch.tensor([-1, 1]))
     with pytest.raises(ValueError, match='num_classes=80'):
         loss.get_cls_channels(80)
 

@@ -4,9 +4,14 @@ The test of a loss itself needs its formula, a value by hand and what is
 special about it.
 """
 
+import math
+
 import pytest
 import torch
 import torch.nn.functional as F
+from mmdet.models.roi_heads.bbox_heads import Shared2FCBBoxHead
+from mmpretrain.models.heads import LinearClsHead
+from mmpretrain.structures import DataSample
 from torch.testing import assert_close
 
 from mmlt.class_stats import ClassStats
@@ -38,6 +43,7 @@ def registered(base):
 
 
 SOFTMAX, BOX = registered(SoftmaxLoss), registered(BoxLoss)
+MULTI_LABEL = registered(MultiLabelLoss)
 ALL = registered(ElementLoss)
 
 
@@ -83,13 +89,15 @@ def test_empty_batch_backpropagates(name):
     loss = make(name, class_stats=STATS)
     scores, target = make_batch(loss)
     scores = scores[:0].requires_grad_()
-    value = total(loss(scores, target[:0], avg_factor=1.0))
-    value.backward()
-    assert value == 0
-    assert scores.grad.shape == scores.shape
+    # Heads give the size of the batch.
+    for avg_factor in (None, 1.0, 0):
+        value = total(loss(scores, target[:0], avg_factor=avg_factor))
+        value.backward()
+        assert value == 0
+        assert scores.grad.shape == scores.shape
 
 
-@pytest.mark.parametrize('name', sorted(set(ALL) - {'BAGSLoss'}))
+@pytest.mark.parametrize('name', sorted(set(ALL) - {'BAGSLoss', 'SeesawLoss'}))
 def test_weight_avg_factor_and_reduction(name):
     loss = make(name, class_stats=STATS, loss_weight=3.0).eval()
     scores, target = make_batch(loss)
@@ -110,6 +118,8 @@ def test_weight_avg_factor_and_reduction(name):
 @pytest.mark.parametrize('name', ALL)
 def test_gradcheck(name):
     kwargs = dict(others_ratio=None) if name == 'BAGSLoss' else {}
+    if name == 'SeesawLoss':
+        kwargs = dict(q=0.0)  # its factor is taken for a constant
     loss = make(name, class_stats=STATS, **kwargs).double().eval()
     scores, target = make_batch(loss, torch.float64)
     assert torch.autograd.gradcheck(
@@ -184,6 +194,71 @@ def test_labels_are_checked_in_the_first_batch(name):
     assert not loss.is_first_batch
 
 
+@pytest.mark.parametrize('name', SOFTMAX)
+@pytest.mark.parametrize(
+    ('row', 'message'),
+    [
+        ([1.0, 1.0, 0.0, 0.0], r'row \[1.0, 1.0, 0.0, 0.0\].*multi-label'),
+        ([0.0] * 4, 'rows must sum to 1'),
+        ([2.0, -1.0, 0.0, 0.0], 'rows must sum to 1'),
+        ([math.nan, 1.0, 0.0, 0.0], 'rows must sum to 1'),
+    ],
+)
+def test_several_labels_are_refused_in_the_first_batch(name, row, message):
+    loss = make(name, class_stats=STATS)
+    scores, _ = make_batch(loss)
+    target = MATRIX.float()
+    target[5] = torch.tensor(row)
+    with pytest.raises(ValueError, match=message):
+        loss(scores, target)
+    assert loss.is_first_batch
+    loss(scores.half(), MATRIX.half())
+    assert not loss.is_first_batch
+
+
+@pytest.mark.parametrize('name', MULTI_LABEL)
+def test_labels_of_a_softmax_head_are_refused(name):
+    head = LinearClsHead(
+        C, 6, loss=dict(type=f'mmlt.{name}', class_stats=[9, 5, 2, 1])
+    )
+    feats = (torch.randn(B, 6),)
+    samples = [DataSample().set_gt_label(label) for label in LABELS]
+    with pytest.raises(ValueError, match=r'single-label data.*LogitAdjusted'):
+        head.loss(feats, samples)
+    # A background, or images of several classes: a detector.
+    scores = head(feats)
+    assert head.loss_module(scores, LABELS.where(LABELS > 0, C)).isfinite()
+    detector = make(name, class_stats=STATS)
+    assert detector(scores, LABELS).isfinite()
+    assert detector(scores, MATRIX).isfinite()
+
+
+@pytest.mark.parametrize('name', MULTI_LABEL)
+def test_a_background_column_has_a_cure_that_helps(name):
+    loss = make(name, class_stats=STATS)
+    with pytest.raises(ValueError, match=r'box head.*mmlt\.BoxFocalLoss'):
+        loss(torch.zeros(B, C + 1), LABELS)
+    with pytest.raises(ValueError, match='set num_classes') as error:
+        loss(torch.zeros(B, C + 2), LABELS)
+    assert 'use_sigmoid' not in str(error.value)
+
+
+@pytest.mark.parametrize('name', BOX)
+@pytest.mark.parametrize('label', [-1, C + 1])
+def test_labels_of_boxes_are_checked_in_the_first_batch(name, label):
+    loss = make(name, class_stats=STATS)
+    scores, target = make_batch(loss)
+    low, high = min(label, 0), max(label, C - 1)
+    wrong = target.where(target != 1, label)
+    with pytest.raises(ValueError, match=f'from {low} to {high}; they must'):
+        loss(scores, wrong)
+    assert loss.is_first_batch
+    with pytest.raises(ValueError, match=r'float32; class labels'):
+        loss(scores, target.float())
+    loss(scores, target)
+    assert not loss.is_first_batch
+
+
 @pytest.mark.parametrize('name', BOX)
 def test_contract_of_box_heads(name):
     loss = make(name, class_stats=STATS)
@@ -198,6 +273,55 @@ def test_contract_of_box_heads(name):
         loss.on_class_stats(ClassStats.single_label([1, 2]))
     for contract in ('cls_channels', 'activation', 'accuracy'):
         assert getattr(loss, f'custom_{contract}')
+
+
+def make_box_head(name, classes=C, **loss):
+    return Shared2FCBBoxHead(
+        in_channels=4,
+        fc_out_channels=8,
+        roi_feat_size=2,
+        num_classes=classes,
+        bbox_coder=dict(type='mmdet.DeltaXYWHBBoxCoder'),
+        loss_cls=dict(type=f'mmlt.{name}', **loss),
+        loss_bbox=dict(type='mmdet.L1Loss'),
+    )
+
+
+@pytest.mark.parametrize('name', BOX)
+def test_number_of_classes_is_that_of_the_head(name):
+    head, known = make_box_head(name), make(name)
+    assert head.loss_cls.num_classes == C
+    assert head.fc_cls.out_features == known.num_columns
+    head.loss_cls.set_class_stats(STATS)
+    known.set_class_stats(STATS)
+    scores, target = make_batch(known)
+    target[:3] = C
+    seeds = torch.random.get_rng_state()
+    expected = known(scores, target)
+    torch.random.set_rng_state(seeds)
+    assert_close(head.loss_cls(scores, target), expected)
+    # What it counts is there before the checkpoint is loaded.
+    fresh = make_box_head(name)
+    fresh.load_state_dict(head.state_dict())
+    assert_close(fresh.state_dict(), head.state_dict(), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize('name', BOX)
+def test_number_of_classes_is_that_of_the_statistics(name):
+    loss = ALL[name](class_stats=STATS)
+    assert loss.num_classes == C
+    assert loss.state_dict().keys() == make(name).state_dict().keys()
+    with pytest.raises(ValueError, match=r'num_classes=9 .* 4, as its class'):
+        make_box_head(name, 9, class_stats=STATS)
+    with pytest.raises(ValueError, match=r'num_classes=9 .*Loss 4; set both'):
+        make_box_head(name, 9, num_classes=4)
+    with pytest.raises(ValueError, match=r'num_classes=9, but .* hold 4'):
+        make_box_head(name, 9).loss_cls.set_class_stats(STATS)
+    unknown = ALL[name]()
+    assert unknown.num_classes is None
+    if not unknown.needs_class_stats:
+        with pytest.raises(ValueError, match='num_classes=None; a box head'):
+            unknown(torch.zeros(B, C), LABELS)
 
 
 def test_tables_follow_the_module():

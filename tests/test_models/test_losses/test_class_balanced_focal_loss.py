@@ -1,5 +1,7 @@
 import math
+import shutil
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -62,6 +64,25 @@ def test_equal_classes_without_focal_are_binary_cross_entropy():
     loss = ClassBalancedFocalLoss(focal=None, class_stats=stats)
     expected = F.binary_cross_entropy_with_logits(scores, TARGET)
     assert_close(loss(scores, TARGET), expected, atol=1e-6, rtol=1e-6)
+
+
+@pytest.mark.skipif(not shutil.which('g++'), reason='nothing to compile with')
+@pytest.mark.parametrize(
+    'mode', ['by_class', 'average_n', 'average_w', 'min_n']
+)
+def test_compiled_equals_eager(mode):
+    torch.compiler.reset()
+    counts = np.random.default_rng(0).integers(1, 10**5, 60)
+    loss = ClassBalancedFocalLoss(
+        mode,
+        focal=None,
+        class_stats=dict(image_count=counts, num_images=200_000),
+        reduction='none',
+    )
+    scores = torch.randn(64, 60) * 4
+    target = (torch.rand(64, 60) < 0.1).float()
+    value = torch.compile(loss, fullgraph=True)(scores, target)
+    assert_close(value, loss(scores, target), rtol=1e-6, atol=1e-8)
 
 
 @pytest.mark.parametrize(
