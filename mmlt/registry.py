@@ -23,7 +23,7 @@ from mmengine import registry as root
 from mmlt.compat import has_mmdet
 
 # What is there with MMDetection only.
-DETECTION_TYPES = ('BAGSBBoxHead', 'FashionScenes', 'LVISMetric', 'SeesawLoss')
+DETECTION_TYPES = ('BAGSBBoxHead', 'FashionScenes', 'LVISMetric')
 
 
 class Registry(root.Registry):

@@ -32,7 +32,6 @@ DETECTION_MODULES = {
     'mmlt.datasets.fashion_scenes',
     'mmlt.evaluation.lvis',
     'mmlt.evaluation.metrics.lvis',
-    'mmlt.models.losses.seesaw_loss',
     'mmlt.models.roi_heads.bags_bbox_head',
 }
 DETECTION_TOOLS = {
@@ -140,7 +139,6 @@ def test_detection_says_what_to_install(tmp_path):
         'MODELS.BAGSBBoxHead',
         'DATASETS.FashionScenes',
         'METRICS.LVISMetric',
-        'MODELS.SeesawLoss',
     )
     assert {name.split('.')[1] for name in types} == {*DETECTION_TYPES}
     errors = call_light(tmp_path, errors_of_types, *types)

@@ -1,5 +1,3 @@
-from mmlt.compat import has_mmdet
-
 from .bags_loss import BAGSLoss
 from .base import BoxLoss, MultiLabelLoss, SoftmaxLoss
 from .box_focal_loss import BoxFocalLoss
@@ -22,6 +20,7 @@ from .pairwise_margin_loss import (
     pairwise_margin_loss,
 )
 from .reweighted_bce_loss import ReweightedBCELoss
+from .seesaw_loss import SeesawLoss, seesaw_loss
 
 __all__ = [
     'BAGSLoss',
@@ -36,6 +35,7 @@ __all__ = [
     'MultiLabelLoss',
     'PairwiseMarginLoss',
     'ReweightedBCELoss',
+    'SeesawLoss',
     'SoftmaxLoss',
     'bags_loss',
     'distribution_balanced_loss',
@@ -45,9 +45,5 @@ __all__ = [
     'negative_tolerant_bias',
     'pairwise_margin_loss',
     'rebalanced_weight',
+    'seesaw_loss',
 ]
-
-if has_mmdet():
-    from .seesaw_loss import SeesawLoss
-
-    __all__ += ['SeesawLoss']

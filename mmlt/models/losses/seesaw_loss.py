@@ -1,31 +1,135 @@
-"""Seesaw loss that counts the samples of all ranks. R RoIs, C classes."""
+"""Seesaw loss. R RoIs, C classes."""
 
 from __future__ import annotations
 
-import torch
-from mmdet.models.losses import SeesawLoss as SingleProcessSeesawLoss
-from mmdet.models.losses.seesaw_loss import seesaw_ce_loss
-from mmengine.dist import all_reduce
-from mmpretrain.models.losses.utils import weight_reduce_loss
-from torch import Tensor
-from torch.nn.functional import cross_entropy
+from typing import Any
 
+import torch
+import torch.nn.functional as F
+from mmengine.dist import all_reduce
+from torch import Tensor
+
+from mmlt.models.checks import check_number, check_switch
 from mmlt.registry import MODELS
 
-from .accuracy import class_accuracy, percentage
-from .checks import check_boxes
+from .accuracy import percentage
+from .base import BoxLoss, in_full_precision
+
+
+def seesaw_loss(
+    cls_score: Tensor,
+    target: Tensor,
+    count: Tensor,
+    p: float = 0.8,
+    q: float = 2.0,
+    eps: float = 1e-2,
+) -> Tensor:
+    r"""Softmax cross entropy that spares rare classes the negatives.
+
+    `Seesaw loss <https://arxiv.org/abs/2008.10032>`_, equations 5 to 8: the
+    cross entropy of :math:`z_j + \log S_{ij}` for the label i, with
+
+    .. math::
+        S_{ij} = \min\Big(1, \frac{N_j}{N_i}\Big)^p
+        \max\Big(1, \frac{\sigma_j}{\max(\sigma_i, \epsilon)}\Big)^q,
+        \quad S_{ii} = 1
+
+    where the softmax :math:`\sigma` gets no gradient.
+
+    Args:
+        cls_score (Tensor): (R, C) logits.
+        target (Tensor): (R,) labels.
+        count (Tensor): (C,) samples ``N`` so far; 0 counts as 1.
+        p (float): Of the mitigation factor, by the counts.
+        q (float): Of the compensation factor, by the scores.
+        eps (float): The least score of the label.
+
+    Returns:
+        Tensor: (R,) losses.
+    """
+    label = target.unsqueeze(1)
+    log_count = count.to(cls_score.dtype).clamp(min=1).log()
+    mitigation = (log_count - log_count[label]).clamp(max=0)
+    log_score = cls_score.detach().log_softmax(dim=1)
+    own_score = log_score.gather(1, label).exp().clamp(min=eps).log()
+    compensation = (log_score - own_score).clamp(min=0)
+    factor = (p * mitigation + q * compensation).scatter(1, label, 0.0)
+    return F.cross_entropy(cls_score + factor, target, reduction='none')
 
 
 @MODELS.register_module()
-class SeesawLoss(SingleProcessSeesawLoss):
-    """MMDetection's Seesaw loss, with one counter for all ranks.
+class SeesawLoss(BoxLoss):
+    """Seesaw loss, with one counter for all ranks.
 
-    `Seesaw loss <https://arxiv.org/abs/2008.10032>`_. MMDetection's own
-    counts on each rank what that rank has seen, so that the ranks train with
-    different factors and the checkpoint holds those of rank 0. This one sums
-    over the ranks, counts in training only, and has no loop over the classes
-    and no wait for the device. Arguments and values are the same otherwise.
+    `Seesaw loss <https://arxiv.org/abs/2008.10032>`_: :func:`seesaw_loss`
+    over the classes, for the foreground, and a cross entropy of foreground
+    and background. The classifier's columns are ``[C classes | foreground,
+    background]``; a box has the score :math:`\\sigma_c p(foreground)`.
+
+    Note:
+        MMDetection's own counts on each rank what that rank has seen, so
+        that the ranks train with different factors and the checkpoint holds
+        those of rank 0, loops over the labels and has a C x C matrix. This
+        one sums over the ranks and counts in training only. Arguments and
+        values are the same otherwise.
+
+    Args:
+        use_sigmoid (bool): False, as in MMDetection.
+        p (float): Of the mitigation factor, >= 0. Defaults to 0.8.
+        q (float): Of the compensation factor, >= 0. Defaults to 2.0.
+        num_classes (int | None): Number of classes C, without the background;
+            None for that of the head.
+        eps (float): Least score of the label, > 0. Defaults to 0.01.
+        reduction (str): ``'none'``, ``'mean'`` or ``'sum'``.
+        loss_weight (float): Weight of the loss, >= 0.
+        return_dict (bool): Return the two losses by name instead of their
+            sum. Defaults to True.
+        class_stats (ClassStats | dict | list | str | None): Not used, but
+            for their number of classes: what training has shown counts.
+
+    Raises:
+        TypeError: If a number is none, or a switch neither True nor False.
+        ValueError: If a number is out of range, or ``use_sigmoid`` is True.
     """
+
+    def __init__(
+        self,
+        use_sigmoid: bool = False,
+        p: float = 0.8,
+        q: float = 2.0,
+        num_classes: int | None = None,
+        eps: float = 1e-2,
+        reduction: str = 'mean',
+        loss_weight: float = 1.0,
+        return_dict: bool = True,
+        class_stats: Any = None,
+    ) -> None:
+        if check_switch('use_sigmoid', use_sigmoid):
+            raise ValueError(
+                'use_sigmoid must be False, got True: SeesawLoss is a softmax'
+            )
+        self.use_sigmoid = use_sigmoid
+        self.p = check_number('p', p)
+        self.q = check_number('q', q)
+        self.eps = check_number('eps', eps, positive=True)
+        self.return_dict = check_switch('return_dict', return_dict)
+        super().__init__(num_classes, class_stats, reduction, loss_weight)
+
+    def counters(self) -> dict[str, Tensor]:
+        """Samples (C + 1,) of each class, and of the background."""
+        return {'cum_samples': torch.zeros(self.num_classes + 1)}
+
+    @property
+    def num_columns(self) -> int:
+        """C + 2."""
+        return self.num_classes + 2
+
+    def get_activation(self, cls_score: Tensor) -> Tensor:
+        """(R, C + 1) scores."""
+        scores = in_full_precision(cls_score)
+        objectness = scores[:, -2:].softmax(dim=1)
+        classes = scores[:, :-2].softmax(dim=1) * objectness[:, :1]
+        return torch.cat([classes, objectness[:, 1:]], dim=1)
 
     def get_accuracy(
         self, cls_score: Tensor, labels: Tensor
@@ -36,10 +140,9 @@ class SeesawLoss(SingleProcessSeesawLoss):
             cls_score (Tensor): (R, C + 2) logits.
             labels (Tensor): (R,) with C for the background.
         """
-        classes, objectness = self._split_cls_score(cls_score)
-        found = objectness[:, 0] > objectness[:, 1]
+        found = cls_score[:, -2] > cls_score[:, -1]
         right = found == (labels < self.num_classes)
-        accuracy = class_accuracy(classes, labels)
+        accuracy = super().get_accuracy(cls_score, labels)
         accuracy['acc_objectness'] = percentage(right, torch.ones_like(right))
         return accuracy
 
@@ -54,55 +157,49 @@ class SeesawLoss(SingleProcessSeesawLoss):
         """Count the labels and compute the losses.
 
         Args:
-            cls_score (Tensor): (R, C + 2) logits: the classes, foreground,
-                background.
+            cls_score (Tensor): (R, C + 2) logits.
             labels (Tensor): (R,) with C for the background.
             label_weights (Tensor | None): (R,) weight of each RoI.
-            avg_factor (float | None): Divide the sums by this.
+            avg_factor (float | None): Divide both sums by this. Defaults to
+                the number of RoIs, and of those of the foreground.
             reduction_override (str | None): Instead of ``reduction``.
 
         Returns:
             dict[str, Tensor] | Tensor: ``loss_cls_objectness`` and
             ``loss_cls_classes``, or their sum without ``return_dict``.
         """
-        check_boxes(cls_score, labels, self.num_classes + 2)
-        reduction = reduction_override or self.reduction
+        scores = self.checked(cls_score, labels)
+        self.is_first_batch = False
         if self.training:
             self._count(labels)
-        if label_weights is None:
-            label_weights = torch.ones_like(labels, dtype=torch.float32)
         foreground = labels < self.num_classes
-        classes, objectness = self._split_cls_score(cls_score)
         # All RoIs with weight 0 for the background, instead of the
         # foreground alone, whose number only the device knows.
-        # It makes an index where the default device is, and copies it over.
-        with cls_score.device:
-            of_classes = seesaw_ce_loss(
-                classes,
-                labels.clamp(max=self.num_classes - 1),
-                None,
-                self.cum_samples[:-1],
-                self.num_classes,
-                self.p,
-                self.q,
-                self.eps,
-                reduction='none',
-            )
-        average = avg_factor
-        if average is None and reduction == 'mean':
-            average = foreground.sum().clamp(min=1)
-        of_classes = weight_reduce_loss(
-            of_classes, label_weights * foreground, reduction, average
+        weights = foreground
+        if label_weights is not None:
+            weights = foreground * label_weights
+        number = avg_factor
+        if number is None and (reduction_override or self.reduction) == 'mean':
+            number = foreground.sum().clamp(min=1)
+        of_classes = seesaw_loss(
+            scores[:, :-2],
+            labels.clamp(max=self.num_classes - 1),
+            self.cum_samples[:-1],
+            self.p,
+            self.q,
+            self.eps,
         )
-        of_objectness = weight_reduce_loss(
-            cross_entropy(objectness, (~foreground).long(), reduction='none'),
-            label_weights,
-            reduction,
-            avg_factor,
+        of_objectness = F.cross_entropy(
+            scores[:, -2:], (~foreground).long(), reduction='none'
         )
+        override = reduction_override
         losses = {
-            'loss_cls_objectness': self.loss_weight * of_objectness,
-            'loss_cls_classes': self.loss_weight * of_classes,
+            'loss_cls_objectness': self.reduced(
+                of_objectness, label_weights, avg_factor, override
+            ),
+            'loss_cls_classes': self.reduced(
+                of_classes, weights, number, override
+            ),
         }
         return losses if self.return_dict else sum(losses.values())
 

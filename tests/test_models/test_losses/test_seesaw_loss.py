@@ -1,11 +1,14 @@
 import copy
+import math
 
 import pytest
 import torch
+import torch.nn.functional as F
 from mmdet.models.losses import SeesawLoss as StockSeesawLoss
 from torch.testing import assert_close
+from torch.utils._python_dispatch import TorchDispatchMode
 
-from mmlt.models.losses import SeesawLoss
+from mmlt.models.losses import SeesawLoss, seesaw_loss
 
 C = 4
 
@@ -66,6 +69,72 @@ def test_without_foreground_it_backpropagates(rois):
     assert scores.grad.isfinite().all()
 
 
+def test_all_background_without_avg_factor():
+    scores = torch.randn(5, C + 2, requires_grad=True)
+    loss = SeesawLoss(num_classes=C)
+    losses = loss(scores, torch.full((5,), C))
+    assert losses['loss_cls_classes'] == 0
+    expected = F.cross_entropy(scores[:, -2:], torch.ones(5).long())
+    assert_close(losses['loss_cls_objectness'], expected)
+
+
+def test_factors_by_hand():
+    # Label 0 has been seen 4 times and class 1 once: log(1 / 4) / 2 = -log 2.
+    # Class 2 scores twice the label: 3 log 2. The label has no factor.
+    scores = torch.tensor([[0.0, 0.0, math.log(2)]])
+    count = torch.tensor([4.0, 1.0, 9.0])
+    value = seesaw_loss(scores, torch.tensor([0]), count, p=0.5, q=3.0)
+    assert_close(value, torch.tensor([1 + 0.5 + 2 * 8]).log())
+    # A label that scores less than eps counts as scoring it.
+    scores = torch.tensor([[-100.0, 0.0]])
+    value = seesaw_loss(scores, torch.tensor([0]), count[1:2].repeat(2), q=2.0)
+    assert_close(value, torch.tensor([100 + 2 * math.log(100)]))
+
+
+def test_without_factors_is_cross_entropy():
+    scores, labels = make_batch()
+    labels = labels.clamp(max=C - 1)
+    value = seesaw_loss(scores[:, :C], labels, torch.rand(C) * 99, 0.0, 0.0)
+    expected = F.cross_entropy(scores[:, :C], labels, reduction='none')
+    assert_close(value, expected)
+
+
+def test_compiles_in_one_graph_while_it_counts():
+    torch.compiler.reset()
+    loss, eager = SeesawLoss(num_classes=C), SeesawLoss(num_classes=C)
+    compiled = torch.compile(loss, fullgraph=True, backend='aot_eager')
+    for step in range(3):
+        batch = make_batch(step)
+        assert_close(compiled(*batch), eager(*batch))
+    assert_close(loss.cum_samples, eager.cum_samples)
+    assert loss.cum_samples.sum() == 48
+
+
+class Largest(TorchDispatchMode):
+    """The largest number of elements that an operation returns."""
+
+    elements = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        result = func(*args, **(kwargs or {}))
+        for each in result if isinstance(result, tuple) else [result]:
+            if isinstance(each, torch.Tensor):
+                self.elements = max(self.elements, each.numel())
+        return result
+
+
+def test_memory_is_linear_in_the_classes():
+    loss = SeesawLoss(num_classes=1000)
+    scores = torch.randn(3, 1002, requires_grad=True)
+    with Largest() as largest:
+        sum(loss(scores, torch.tensor([0, 999, 1000])).values()).backward()
+    assert largest.elements == 3 * 1002
+
+
 def test_bad_input():
     with pytest.raises(ValueError, match=r'\(R, 6\)'):
         SeesawLoss(num_classes=C)(torch.zeros(1, C), torch.tensor([0]))
+    with pytest.raises(ValueError, match='use_sigmoid must be False'):
+        SeesawLoss(True, num_classes=C)
+    with pytest.raises(ValueError, match=r"avg_factor=7.*'sum'"):
+        SeesawLoss(num_classes=C)(*make_batch(), None, 7.0, 'sum')
