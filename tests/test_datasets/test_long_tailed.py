@@ -74,6 +74,14 @@ def test_exponential_counts_equal_exact_arithmetic(
     assert counts.tolist() == expected
 
 
+def test_whole_counts_survive_the_power():
+    # In floats 32 * 32 ** -0.4 is 7.999999999999999.
+    assert exponential_counts(32, 32, 6).tolist() == [32, 16, 8, 4, 2, 1]
+    assert exponential_counts(1215, 243, 6).tolist() == [
+        1215, 405, 135, 45, 15, 5
+    ]  # fmt: skip
+
+
 def test_step_counts():
     assert step_counts(50, 10, 4).tolist() == [50, 50, 5, 5]
     assert step_counts(50, 10, 5).tolist() == [50, 50, 50, 5, 5]

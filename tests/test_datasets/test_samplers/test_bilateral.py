@@ -236,6 +236,13 @@ def test_iterations_pass_through_the_epochs(
             'rebalancing yields 9 images an epoch, fewer than the 103',
         ),
         (
+            dict(
+                rebalancing=dict(type='mmlt.ReversedSampler', num_samples=102)
+            ),
+            ValueError,
+            'rebalancing yields 102 images an epoch, fewer than the 103',
+        ),
+        (
             dict(rebalancing=dict(type='InfiniteSampler')),
             ValueError,
             'rebalancing: InfiniteSampler has no epochs',

@@ -49,6 +49,19 @@ def test_each_class_brings_its_images_in_a_row(label_dataset):
         assert sorted(turn) == [0, 2, 3, 4]
 
 
+def test_classes_come_in_random_order(label_dataset):
+    sampler = ClassAwareSampler(
+        label_dataset(LABELS), 1, seed=0, num_samples=4000
+    )
+    turns = LABELS[list(sampler)].reshape(-1, 4)
+    # Each class has each place in a quarter of the rounds.
+    for place in turns.T:
+        observed = np.bincount(place, minlength=5)[[0, 2, 3, 4]]
+        assert chisquare(observed).pvalue > 1e-3
+    # All of the 24 orders are there: one does not follow from another.
+    assert len(np.unique(turns, axis=0)) == 24
+
+
 def test_no_image_comes_again_before_all_have_come(label_dataset):
     sampler = ClassAwareSampler(
         label_dataset(LABELS), 3, seed=0, num_samples=1200

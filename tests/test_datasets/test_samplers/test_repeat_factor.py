@@ -108,6 +108,19 @@ def test_epochs_have_one_length_and_the_right_mean(label_dataset):
     assert (counts[0] != counts[1]).any()
 
 
+def test_a_whole_sum_is_the_length(label_dataset):
+    # 15 times 1 and 5 times sqrt(0.64 / 0.25) = 1.6, in floats above 23.
+    sampler = RepeatFactorSampler(
+        label_dataset(np.repeat([0, 1], [15, 5])), 0.64, seed=0
+    )
+    assert sampler.repeat_factor.sum() > 23
+    assert len(sampler) == 23
+    for epoch in range(20):
+        sampler.set_epoch(epoch)
+        assert max(Counter(sampler).values()) == 2
+        assert sum(index < 15 for index in sampler) == 15
+
+
 @pytest.mark.parametrize('world_size', [1, 2, 3])
 def test_shards_make_up_the_stream(label_dataset, as_rank, world_size):
     labels = np.repeat([0, 1], [50, 3])
