@@ -70,10 +70,10 @@ class HoldOutDataset(Subset):
 
     To choose a parameter without looking at the test set: train on the
     wrapper with ``held_out=False``, and choose by the same wrapper with
-    ``held_out=True``. Each class with two images or more has some in both
-    parts, which those of ``KFoldDataset`` have not on long-tailed data. The
-    parts depend on the labels, ``share`` and ``seed`` alone, so all ranks
-    and all runs agree. See :func:`hold_out`.
+    ``held_out=True``. Of single-label data, each class with two images or
+    more has some in both parts; the folds of ``KFoldDataset`` leave rare
+    classes empty. The parts depend on the labels, ``share`` and ``seed``
+    alone, so all ranks and all runs agree. See :func:`hold_out`.
 
     Args:
         dataset (dict | object): A data set of MMPretrain or MMDetection, or
@@ -91,7 +91,7 @@ class HoldOutDataset(Subset):
         TypeError: If an argument has a wrong type.
 
     Example:
-        >>> images = dict(type='CustomDataset', data_root='data/mine/train')
+        >>> images = dict(type='CustomDataset', data_prefix='data/mine/train')
         >>> train_dataloader = dict(
         ...     dataset=dict(type='mmlt.HoldOutDataset', dataset=images))
         >>> test_dataloader = dict(

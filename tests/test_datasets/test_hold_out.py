@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -185,6 +186,43 @@ def test_instances_of_a_class_are_one_image():
         assert held_out[:2].sum() == held_out[2:].sum() == 1
 
 
+def test_detection(tmp_path):
+    """Its annotations are instances; a crowd does not count."""
+    boxes = [(image, image % 3, 0) for image in range(12)]
+    boxes += [(image, 3, image > 1) for image in range(12)]
+    content = {
+        'images': [
+            {'id': k, 'file_name': f'{k}.png', 'width': 40, 'height': 40}
+            for k in range(13)
+        ],
+        'categories': [{'id': k, 'name': NAMES[k]} for k in range(4)],
+        'annotations': [
+            {
+                'id': k,
+                'image_id': image,
+                'category_id': label,
+                'bbox': [2, 2, 10, 10],
+                'area': 100,
+                'iscrowd': int(crowd),
+            }
+            for k, (image, label, crowd) in enumerate(boxes)
+        ],
+    }
+    (tmp_path / 'coco.json').write_text(json.dumps(content))
+    dataset = dict(
+        type='mmdet.CocoDataset',
+        data_root=str(tmp_path),
+        ann_file='coco.json',
+        data_prefix=dict(img=''),
+        metainfo=dict(classes=NAMES[:4]),
+    )
+    train, test = (collect_class_stats(part) for part in parts(dataset))
+    assert train.image_count.min() > 0
+    assert (train.image_count + test.image_count).tolist() == [4, 4, 4, 2]
+    assert test.image_count[3] == 1
+    assert train.classes == tuple(NAMES[:4])
+
+
 @pytest.mark.parametrize('long_tailed_inside', [True, False])
 def test_long_tailed(list_dataset, long_tailed_inside):
     """Either wrapper goes around the other one."""
@@ -276,3 +314,22 @@ def test_data_that_nothing_can_be_held_out_of(list_dataset):
         HoldOutDataset(list_dataset([0, 1], indices=[]))
     with pytest.raises(TypeError, match=r'dataset must be .* got list'):
         HoldOutDataset([0, 1])
+
+
+def test_config_of_the_docs(tmp_path, monkeypatch):
+    docs = Path(__file__).parents[2] / 'docs' / 'datasets.md'
+    text = docs.read_text(encoding='utf-8').split('## Holding images out')[1]
+    code = text.split('```python\n')[1].split('```')[0]
+    for name, count in (('ant', 21), ('bee', 4)):
+        folder = tmp_path / 'data' / 'mine' / 'train' / name
+        folder.mkdir(parents=True)
+        for index in range(count):
+            (folder / f'{index}.png').touch()
+    monkeypatch.chdir(tmp_path)
+    config = {}
+    exec(code, config)
+    loaders = config['train_dataloader'], config['val_dataloader']
+    for loader, counts in zip(loaders, ([19, 3], [2, 1]), strict=True):
+        stats = collect_class_stats(DATASETS.build(loader['dataset']))
+        assert stats.image_count.tolist() == counts
+        assert stats.classes == ('ant', 'bee')
