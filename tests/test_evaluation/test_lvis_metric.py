@@ -309,6 +309,40 @@ def test_caps(three_images, backend):
     assert result['lvis/bbox_AR@all_fixed'] == pytest.approx(25)
 
 
+def test_the_cap_of_a_class_is_over_the_data_set(three_images, backend):
+    samples = [
+        sample(1, [AWAY, EXACT], [1, 0], [0.9, 0.5]),
+        sample(2, [EXACT], [1], [0.8]),
+    ]
+    # Of two cats, one an image, the worse one is the hit.
+    metric = LVISMetric(three_images, max_dets=None, max_dets_per_class=1)
+    result = run(metric, samples)
+    assert result['lvis/bbox_APf_fixed'] == 0
+    assert result['lvis/bbox_APr_fixed'] == pytest.approx(100)
+    metric = LVISMetric(three_images, max_dets=None, max_dets_per_class=2)
+    assert run(metric, samples)['lvis/bbox_APf_fixed'] > 0
+
+
+def test_a_box_ends_where_it_ends(three_images, backend):
+    """A side of ten pixels that is one too long has an IoU of 10 / 11."""
+    with open(three_images) as file:
+        content = json.load(file)
+    for entry in content['annotations']:
+        entry['bbox'], entry['area'] = [10, 10, 10, 10], 100
+    with open(three_images, 'w') as file:
+        json.dump(content, file)
+    for box, hits in (  # at 0.5, 0.55, ..., 0.95
+        ([10, 10, 20, 20], 10),
+        ([10, 10, 21, 20], 9),
+        ([10, 10, 20, 21], 9),
+        ([11, 10, 20, 20], 9),
+        ([10, 10, 19, 19], 7),
+    ):
+        metric = LVISMetric(three_images)
+        result = run(metric, [sample(1, [box], [0], [0.5])])
+        assert result['lvis/bbox_APr'] == pytest.approx(10 * hits)
+
+
 @pytest.mark.parametrize('metric', ['bbox', 'segm'])
 def test_no_detection_at_all(write_json, backend, metric):
     content = random_annotations(np.random.default_rng(0))
