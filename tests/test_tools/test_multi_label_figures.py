@@ -215,6 +215,12 @@ def test_gain_of_checkpoints_of_different_data(gain, tmp_path, monkeypatch):
         gain(('ERM', ERM, '0.pth'), ('DB-Focal', DB, '1.pth'), stats=None)
 
 
+def test_gain_of_text_as_checkpoint(gain, logits):
+    Path('1.pth').write_text('elsewhere')
+    with pytest.raises(ValueError, match=r'1\.pth. cannot be read'):
+        gain(run=('DB-Focal', DB, '1.pth'))
+
+
 def test_gain_of_what_does_not_fit(gain, logits, capsys):
     write_logits('other.pt', [[0.0] * 3] * 2, [[1, 0, 0], [1, 1, 1]])
     with pytest.raises(ValueError, match='base and run differ in sample_idx'):

@@ -2,8 +2,10 @@
 
 import csv
 import json
+from pathlib import Path
 
 import pytest
+import torch
 
 
 @pytest.fixture(scope='module')
@@ -120,6 +122,42 @@ def test_masks_are_asked_for(tool, tmp_path):
     path = predictions(tmp_path / 'a.json', [4])
     with pytest.raises(ValueError, match='holds no segm detections'):
         tool.read_predictions(path, 'segm')
+
+
+def test_run_of_a_checkpoint(tool, ann_file, tmp_path, monkeypatch):
+    configs = []
+
+    class Runner:
+        """Writes what a detector would have found."""
+
+        def __init__(self, cfg):
+            configs.append(cfg)
+
+        def test(self):
+            prefix = configs[0].test_evaluator.outfile_prefix
+            predictions(Path(f'{prefix}.bbox.json'), [9])
+
+    monkeypatch.setattr(tool, 'build_runner', Runner)
+    config, checkpoint = tmp_path / 'config.py', tmp_path / 'epoch_12.pth'
+    config.write_text("default_scope = 'mmdet'\n")
+    torch.save(dict(state_dict={}), checkpoint)
+    out = tmp_path / 'out'
+    (out / 'bags').mkdir(parents=True)
+    named = '--run', 'bags', str(config), str(checkpoint)
+    run(tool, ann_file, out, {}, *named)
+    assert configs[0].load_from == str(checkpoint)
+    assert configs[0].work_dir == str(out / 'bags')
+    with open(out / 'per_class_ap.csv') as file:
+        assert list(csv.reader(file))[-1] == ['dog', 'r', '5', '100.00']
+
+
+def test_text_as_checkpoint(tool, ann_file, tmp_path):
+    config, checkpoint = tmp_path / 'config.py', tmp_path / 'epoch_12.pth'
+    config.write_text("default_scope = 'mmdet'\n")
+    checkpoint.write_text('elsewhere')
+    named = '--run', 'bags', str(config), str(checkpoint)
+    with pytest.raises(ValueError, match=r'epoch_12\.pth. cannot be read'):
+        run(tool, ann_file, tmp_path / 'out', {}, *named)
 
 
 def test_nothing_to_compare(tool, ann_file, capsys):

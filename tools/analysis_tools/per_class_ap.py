@@ -19,14 +19,14 @@ import json
 from pathlib import Path
 
 import numpy as np
-from mmengine.config import Config
-from mmengine.runner import Runner
 
 from mmlt.analysis.per_class_accuracy import (
     class_rows,
     draw_per_class_accuracy,
 )
 from mmlt.analysis.per_class_ap import as_detections, class_ap, training_stats
+from mmlt.class_stats.storage import load_tensors
+from mmlt.engine.launch import build_runner, load_config
 from mmlt.evaluation.functional import group_means
 from mmlt.evaluation.lvis import GROUPS, Detections, load_annotations
 
@@ -84,9 +84,10 @@ def predict(
     name: str, config: str, checkpoint: str, args: argparse.Namespace
 ) -> str:
     """Test a detector; return the file of its predictions."""
-    cfg = Config.fromfile(config)
+    if '://' not in checkpoint:
+        load_tensors(checkpoint)  # names a file that is damaged
+    cfg = load_config(config, work_dir=str(args.out / name))
     cfg.load_from = checkpoint
-    cfg.work_dir = str(args.out / name)
     prefix = args.out / name / 'predictions'
     cfg.test_evaluator = dict(
         type='mmlt.LVISMetric',
@@ -95,7 +96,7 @@ def predict(
         format_only=True,
         outfile_prefix=str(prefix),
     )
-    Runner.from_cfg(cfg).test()
+    build_runner(cfg).test()
     return f'{prefix}.{args.metric}.json'
 
 

@@ -16,11 +16,12 @@ from dataclasses import fields
 from pathlib import Path
 
 import torch
-from mmengine.config import Config, DictAction
+from mmengine.config import DictAction
 from mmengine.registry import MODELS, init_default_scope
 
 from mmlt.class_stats import ClassStats
 from mmlt.class_stats.storage import load_tensors
+from mmlt.engine.launch import load_config
 from mmlt.models.posthoc import LogitAdjustment, TauNorm, edit_checkpoint
 
 
@@ -116,8 +117,7 @@ def main(argv: list[str] | None = None) -> None:
         )
     edit = build_edit(args)
     checkpoint = load_tensors(args.checkpoint)
-    cfg = Config.fromfile(args.config)
-    cfg.merge_from_dict(args.cfg_options or {})
+    cfg = load_config(args.config, args.cfg_options)
     init_default_scope(cfg.get('default_scope', 'mmengine'))
     names = edit_checkpoint(
         checkpoint,
