@@ -277,6 +277,17 @@ def test_features_are_those_of_the_named_scenes(
             )
 
 
+@pytest.mark.parametrize('text', ['{"images": [', '{}', '[]'])
+def test_features_of_a_damaged_json(load_tool, tmp_path, monkeypatch, text):
+    features = load_tool('dataset_converters/fashion_scenes_features.py')
+    monkeypatch.setattr(features, 'load_lite0', lambda: lambda x: x)
+    path = tmp_path / 'annotations' / 'fashion_scenes_train.json'
+    path.parent.mkdir()
+    path.write_text(text)
+    with pytest.raises(ValueError, match=r'scenes_train\.json is damaged'):
+        features.main(['--data', str(tmp_path)])
+
+
 def test_masks_need_pycocotools(tool, source, scenes, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, 'pycocotools.mask', None)
     paths = ['--source', str(source), '--out', str(tmp_path)]

@@ -217,7 +217,7 @@ def test_gain_of_checkpoints_of_different_data(gain, tmp_path, monkeypatch):
 
 def test_gain_of_text_as_checkpoint(gain, logits):
     Path('1.pth').write_text('elsewhere')
-    with pytest.raises(ValueError, match=r'1\.pth. cannot be read'):
+    with pytest.raises(ValueError, match=r'1\.pth. is no file of'):
         gain(run=('DB-Focal', DB, '1.pth'))
 
 

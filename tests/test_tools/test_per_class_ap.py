@@ -156,7 +156,7 @@ def test_text_as_checkpoint(tool, ann_file, tmp_path):
     config.write_text("default_scope = 'mmdet'\n")
     checkpoint.write_text('elsewhere')
     named = '--run', 'bags', str(config), str(checkpoint)
-    with pytest.raises(ValueError, match=r'epoch_12\.pth. cannot be read'):
+    with pytest.raises(ValueError, match=r'epoch_12\.pth. is no file of'):
         run(tool, ann_file, tmp_path / 'out', {}, *named)
 
 

@@ -25,7 +25,6 @@ from mmlt.analysis.per_class_accuracy import (
     draw_per_class_accuracy,
 )
 from mmlt.analysis.per_class_ap import as_detections, class_ap, training_stats
-from mmlt.class_stats.storage import load_tensors
 from mmlt.engine.launch import build_runner, load_config
 from mmlt.evaluation.functional import group_means
 from mmlt.evaluation.lvis import GROUPS, Detections, load_annotations
@@ -84,8 +83,6 @@ def predict(
     name: str, config: str, checkpoint: str, args: argparse.Namespace
 ) -> str:
     """Test a detector; return the file of its predictions."""
-    if '://' not in checkpoint:
-        load_tensors(checkpoint)  # names a file that is damaged
     cfg = load_config(config, work_dir=str(args.out / name))
     cfg.load_from = checkpoint
     prefix = args.out / name / 'predictions'

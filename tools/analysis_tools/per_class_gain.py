@@ -25,7 +25,6 @@ from mmlt.analysis.per_class_gain import (
     training_stats,
 )
 from mmlt.class_stats import check_thresholds
-from mmlt.class_stats.storage import load_tensors
 from mmlt.engine.launch import build_runner, load_config
 from mmlt.evaluation.functional import group_means
 
@@ -78,7 +77,6 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 def test(name: str, config: str, checkpoint: str, out: Path) -> Path:
     """Test a classifier; return the file of its logits."""
-    load_tensors(checkpoint)  # names a file that is damaged
     cfg = load_config(config, work_dir=str(out / name))
     cfg.load_from = checkpoint
     path = out / name / 'logits.pt'

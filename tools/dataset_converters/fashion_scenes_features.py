@@ -94,8 +94,13 @@ def main(argv: list[str] | None = None) -> None:
                 f'data: {path} is missing; `python tools/dataset_converters/'
                 f'fashion_scenes.py --out {args.data}` makes the scenes'
             )
-        images = json.loads(path.read_text(encoding='utf-8'))['images']
-        names = [image['file_name'] for image in images]
+        try:
+            images = json.loads(path.read_text(encoding='utf-8'))['images']
+            names = [image['file_name'] for image in images]
+        except (ValueError, KeyError, TypeError) as error:
+            raise ValueError(
+                f'data: {path} is damaged ({error!r}); make the scenes again'
+            ) from error
         features = extract(
             network, [args.data / name for name in names], args.batch_size
         )
