@@ -167,6 +167,10 @@ class LVISMetric(CocoMetric):
         super().process(data_batch, data_samples)
         for _, prediction in self.results[start:]:
             self._check(prediction)
+            if 'masks' in prediction:
+                # MMEngine walks through lists and dicts when it gathers.
+                masks = np.array(prediction['masks'], dtype=object)
+                prediction['masks'] = masks
 
     def compute_metrics(self, results: list) -> dict[str, float]:
         """Evaluate the predictions of all ranks.
