@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 CHAPTER = (
     (ROOT / 'docs' / 'posthoc.md').read_text().split('## Choosing tau')[1]
 )
-(HELD_OUT,) = re.findall(r'```python\n(.*?)```', CHAPTER, re.DOTALL)
+HELD_OUT, TAU_NORM = re.findall(r'```python\n(.*?)```', CHAPTER, re.DOTALL)
 COMMANDS = re.findall(r'```shell\n(.*?)```', CHAPTER, re.DOTALL)
 COUNTS = {'ant': 14, 'bee': 5, 'cat': 2}
 # README's, with plain cross entropy, small and for one epoch.
@@ -86,3 +86,8 @@ def test_chain_as_printed(folder):
     sweep = json.loads((folder / 'work_dirs/sweep/tau_sweep.json').read_text())
     assert len(sweep['taus']) == 41
     assert (folder / 'work_dirs/sweep/tau_sweep.png').is_file()
+    # Tau-norm needs a test for each of its taus.
+    (folder / 'held_out.py').write_text(HELD_OUT + TAU_NORM)
+    text = run(folder, COMMANDS[1])
+    assert "edits=[\n            dict(tau=0.5, type='mmlt.TauNorm')," in text
+    assert 'accuracy/balanced' in text
