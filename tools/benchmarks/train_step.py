@@ -91,8 +91,8 @@ BENCHMARKS = {
             'PairwiseMarginLoss': dict(type='mmlt.PairwiseMarginLoss'),
         },
         size=224,
-        batch=(2, 64),
-        turns=21,
+        batch=(1, 64),
+        turns=41,
     ),
     'resnet50-pfc': Benchmark(
         'resnet50-pfc_8e_coco-mlt',
