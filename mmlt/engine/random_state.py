@@ -46,7 +46,9 @@ def set_seed(*entropy: int) -> None:
     Args:
         entropy (int): At least 0; different ones give unrelated streams.
     """
-    seeds = np.random.SeedSequence(entropy).generate_state(3)
+    # NumPy pads with zeros: by its length, a short one is another.
+    sequence = np.random.SeedSequence([len(entropy), *entropy])
+    seeds = sequence.generate_state(3)
     torch.manual_seed(int(seeds[0]))
     np.random.seed(seeds[1])  # noqa: NPY002
     random.seed(int(seeds[2]))
