@@ -1,5 +1,6 @@
 """The tools in a terminal, on Fashion-MNIST of a few random images."""
 
+import io
 import os
 import pickle
 import subprocess
@@ -194,6 +195,137 @@ def test_options_of_train(parse, monkeypatch):
     assert cfg.optim_wrapper.optimizer.lr == 0.5
     assert cfg.val_cfg is cfg.val_dataloader is cfg.val_evaluator is None
     assert cfg.auto_scale_lr.enable
+
+
+@pytest.fixture
+def start(parse, tmp_path, monkeypatch):
+    """What training starts from, and what was said of it."""
+
+    def start(*arguments, options=()):
+        said = []
+        monkeypatch.setattr(
+            launch, 'print_log', lambda text, **kwargs: said.append(text)
+        )
+        cfg = parse(
+            'train.py',
+            *('--work-dir', tmp_path / 'work', *arguments),
+            *('--cfg-options', 'load_from=first.pth', *options),
+        )
+        return cfg.get('resume', False), cfg.load_from, said
+
+    return start
+
+
+RESUME = [
+    dict(arguments=('--resume',)),
+    dict(options=('resume=True',)),
+    dict(arguments=('--resume',), options=('resume=True',)),
+]
+
+
+@pytest.mark.parametrize('way', RESUME)
+def test_nothing_to_resume_loads_the_first_stage(start, way):
+    way = {'arguments': (), 'options': (), **way}
+    *how, (said,) = start(*way['arguments'], options=way['options'])
+    assert how == [False, 'first.pth']
+    assert said.startswith('Nothing was resumed')
+    assert "weights of load_from='first.pth'" in said
+
+
+@pytest.mark.parametrize('noted', [True, False])
+@pytest.mark.parametrize('way', RESUME)
+def test_resume_takes_the_latest(start, way, noted, tmp_path):
+    """Also if a run was killed before it noted its first checkpoint."""
+    way = {'arguments': (), 'options': (), **way}
+    work = tmp_path / 'work'
+    work.mkdir()
+    for name in ('best_accuracy_epoch_2.pth', 'epoch_1.pth'):
+        torch.save({}, work / name)
+    if noted:
+        (work / 'last_checkpoint').write_text(str(work / 'epoch_1.pth'))
+    assert start(*way['arguments'], options=way['options']) == (
+        True, str(work / 'epoch_1.pth'), []
+    )  # fmt: skip
+
+
+def test_resume_takes_the_given_file(start):
+    assert start('--resume', 'x.pth') == (True, 'x.pth', [])
+    assert start() == (False, 'first.pth', [])
+
+
+def test_test_resumes_nothing(parse):
+    cfg = parse('test.py', 'x.pth', '--cfg-options', 'resume=True')
+    assert (cfg.resume, cfg.load_from) == (False, 'x.pth')
+
+
+def damaged(kind):
+    """Bytes of a damaged checkpoint."""
+    buffer = io.BytesIO()
+    torch.save({'state_dict': {'weight': torch.zeros(1000)}}, buffer)
+    whole = buffer.getvalue()
+    return dict(empty=b'', cut=whole[: len(whole) // 2], text=b'epoch 12')[
+        kind
+    ]
+
+
+DAMAGE = dict(
+    empty='is empty', cut='is cut off', text=r'is no file of torch\.save'
+)
+
+
+@pytest.mark.parametrize('kind', DAMAGE)
+@pytest.mark.parametrize('tool', ['resume', 'load', 'test'])
+def test_a_damaged_checkpoint_names_an_intact_one(tmp_path, kind, tool):
+    cfg = launch.load_config(CONFIG, work_dir=str(tmp_path))
+    path = tmp_path / 'epoch_3.pth'
+    path.write_bytes(damaged(kind))
+    (tmp_path / 'last_checkpoint').write_text(str(path))
+    if tool == 'resume':
+        launch.choose_start(cfg, 'auto')
+    else:
+        cfg.load_from = str(path)
+    with pytest.raises(ValueError, match=DAMAGE[kind]) as error:
+        launch.build_runner(cfg)
+    assert f'checkpoint {str(path)!r}' in str(error.value)
+    assert 'holds no intact one' in str(error.value)
+    for epoch in (1, 2):
+        torch.save({}, tmp_path / f'epoch_{epoch}.pth')
+        os.utime(tmp_path / f'epoch_{epoch}.pth', (epoch, epoch))
+    with pytest.raises(ValueError, match=DAMAGE[kind]) as error:
+        launch.build_runner(cfg)
+    newest = str(tmp_path / 'epoch_2.pth')
+    assert f'is {newest!r}' in str(error.value)
+    assert (f'--resume {newest}' in str(error.value)) == (tool == 'resume')
+
+
+def test_a_missing_checkpoint_to_resume_is_named(tmp_path):
+    cfg = launch.load_config(CONFIG, work_dir=str(tmp_path))
+    launch.choose_start(cfg, 'x.pth')
+    with pytest.raises(FileNotFoundError, match=r"'x\.pth' does not exist"):
+        launch.build_runner(cfg)
+
+
+def test_a_resumed_run_has_the_seed_that_was_drawn(tmp_path):
+    path = tmp_path / 'epoch_1.pth'
+    torch.save({'meta': {'seed': 17}}, path)
+    cfg = launch.load_config(CONFIG, work_dir=str(tmp_path))
+    launch.choose_start(cfg, 'auto')
+    assert launch.build_runner(cfg).seed == 17
+
+
+def test_none_takes_out_a_hook(tmp_path):
+    options = {
+        f'default_hooks.{name}': None
+        for name in ('class_stats', 'random_state', 'timer', 'visualization')
+    }
+    cfg = launch.load_config(CONFIG, options, str(tmp_path))
+    hooks = launch.build_runner(cfg).hooks
+    names = {type(hook).__name__ for hook in hooks}
+    assert 'CheckpointHook' in names
+    assert not names & {
+        'ClassStatsHook', 'RandomStateHook', 'IterTimerHook',
+        'VisualizationHook',
+    }  # fmt: skip
 
 
 def test_split_of_test(parse):
