@@ -1,7 +1,13 @@
 """A long-tailed training run in two processes, and resumed."""
 
+import os
+import socket
+import time
+from multiprocessing import get_context
+
 import pytest
 import torch
+from mmengine.config import Config
 from mmengine.dataset import BaseDataset
 from mmengine.hooks import Hook
 from mmengine.registry import DATASETS
@@ -10,6 +16,7 @@ from mmpretrain.structures import DataSample
 from numpy.testing import assert_array_equal
 
 from mmlt.class_stats import ClassStats
+from mmlt.engine import launch
 from mmlt.models.unwrap import unwrap
 
 EPOCHS = 3
@@ -137,6 +144,61 @@ def _no_environment_report(monkeypatch):
 def test_resumed_run_ends_with_the_same_weights(tmp_path, stop_after):
     whole, parts = train_both_ways(tmp_path, stop_after, False)
     assert_same_end(whole, parts, stop_after)
+
+
+def wait_for_a_frozen_rank(rank, port, thawed, queue):
+    """Rank 0 waits for rank 1; what it raises, and after how long."""
+    os.environ.update(
+        RANK=str(rank), LOCAL_RANK='0', WORLD_SIZE='2',
+        MASTER_ADDR='127.0.0.1', MASTER_PORT=str(port),
+    )  # fmt: skip
+    cfg = Config(dict(launcher='pytorch', env_cfg=dict(dist_cfg={})))
+    cfg.env_cfg.dist_cfg = dict(backend='nccl', timeout=3)
+    launch._use_gloo(cfg)
+    torch.distributed.barrier()
+    if rank:
+        thawed.wait(60)
+        return
+    start = time.monotonic()
+    try:
+        torch.distributed.barrier()
+    except RuntimeError as error:
+        queue.put((str(error), time.monotonic() - start))
+    else:
+        queue.put(('', time.monotonic() - start))
+
+
+def test_a_frozen_rank_ends_the_others_without_a_gpu():
+    context = get_context('fork')
+    thawed, queue = context.Event(), context.Queue()
+    with socket.socket() as free:
+        free.bind(('127.0.0.1', 0))
+        port = free.getsockname()[1]
+    processes = [
+        context.Process(
+            target=wait_for_a_frozen_rank, args=(rank, port, thawed, queue)
+        )
+        for rank in range(2)
+    ]
+    for process in processes:
+        process.start()
+    try:
+        error, seconds = queue.get(timeout=40)
+    finally:
+        thawed.set()
+        for process in processes:
+            process.join(timeout=10)
+            process.kill()
+    assert 'imed out' in error
+    assert 2 < seconds < 20
+
+
+@pytest.mark.parametrize('timeout', [0, -1, float('inf'), '1800', True])
+def test_a_timeout_that_is_none_is_refused(timeout):
+    cfg = Config(dict(launcher='pytorch'))
+    cfg.env_cfg = dict(dist_cfg=dict(timeout=timeout))
+    with pytest.raises((TypeError, ValueError), match=r'dist_cfg\.timeout'):
+        launch._use_gloo(cfg)
 
 
 def train_on_rank(rank, work_dir):
