@@ -48,11 +48,17 @@ def main() -> None:
     # Not before: mim calls this script for its help first.
     from mmengine.device import get_device
 
-    from mmlt.engine.launch import build_runner, choose_start, load_config
+    from mmlt.engine.launch import (
+        build_runner,
+        check_bilateral,
+        choose_start,
+        load_config,
+    )
 
     cfg = load_config(
         args.config, args.cfg_options, args.work_dir, args.launcher
     )
+    check_bilateral(cfg)
     choose_start(cfg, args.resume)
     if args.no_validate:
         cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None

@@ -142,6 +142,51 @@ def build_training_set(
     return DATASETS.build(loader.dataset)
 
 
+def check_bilateral(cfg: Config) -> None:
+    """See that the parts of BBN are together, before a training.
+
+    (``AlphaScheduleHook`` refuses batches of one sampler.)
+
+    Raises:
+        ValueError: If a model of one branch is to train on two samplers.
+    """
+    loader = cfg.get('train_dataloader') or {}
+    sampler = loader.get('batch_sampler') or {}
+    hooks = [
+        *(cfg.get('default_hooks') or {}).values(),
+        *(cfg.get('custom_hooks') or []),
+    ]
+    model = _name(cfg.model)
+    if _name(sampler) == 'BilateralBatchSampler' and model in (
+        'ImageClassifier',
+        'TimmClassifier',
+        'HuggingFaceClassifier',
+    ):
+        raise ValueError(
+            f'batch_sampler: mmlt.BilateralBatchSampler adds B re-balanced '
+            f'images to each batch, which {model} would take for ordinary '
+            "ones: use model=dict(type='mmlt.BBNClassifier', ...), or the "
+            "sampler alone, as in sampler=dict(type='mmlt.ReversedSampler')"
+        )
+    if model == 'BBNClassifier' and 'AlphaScheduleHook' not in map(
+        _name, hooks
+    ):
+        print_log(
+            'mmlt.BBNClassifier keeps alpha at 0.5 without the schedule of '
+            "BBN: add default_hooks=dict(alpha=dict(type='mmlt."
+            "AlphaScheduleHook')), with schedule='equal' if that is meant",
+            logger='current',
+            level=logging.WARNING,
+        )
+
+
+def _name(config: Any) -> str:
+    """Name of the type of a config, without its scope."""
+    kind = config.get('type') if isinstance(config, dict) else type(config)
+    kind = kind if isinstance(kind, str) else getattr(kind, '__name__', '')
+    return kind.rpartition('.')[2]
+
+
 def _complete_dataloaders(cfg: Config) -> None:
     """Fill in what MMPretrain leaves to its tools."""
     for stage in STAGES:

@@ -10,8 +10,10 @@ from mmengine.logging import MessageHub
 from mmengine.model import BaseModel, MMDistributedDataParallel
 from mmengine.registry import HOOKS
 from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop, Runner
+from torch.utils.data import BatchSampler, DataLoader, SequentialSampler
 
 from mmlt.engine.hooks.alpha_schedule_hook import AlphaScheduleHook
+from mmlt.models.classifiers import BBNClassifier
 from mmlt.models.unwrap import unwrap
 
 PARABOLIC = [1 - (epoch / 4) ** 2 for epoch in range(4)]
@@ -268,3 +270,23 @@ def test_t_max_must_reach_the_end(by_epoch, loop, last):
 def test_bad_arguments(arguments, message):
     with pytest.raises(ValueError, match=message):
         HOOKS.build(dict(type='mmlt.AlphaScheduleHook', **arguments))
+
+
+@pytest.mark.parametrize('own', [False, True])
+def test_bbn_needs_batches_of_two_samplers(own):
+    class Own(BatchSampler):
+        pass
+
+    data = list(range(8))
+    sampler = (Own if own else BatchSampler)(SequentialSampler(data), 2, True)
+    model = BBNClassifier.__new__(BBNClassifier)
+    torch.nn.Module.__init__(model)
+    model.register_buffer('alpha', torch.tensor(0.5))
+    runner = mock_runner(model)
+    runner.train_dataloader = DataLoader(data, batch_sampler=sampler)
+    hook = AlphaScheduleHook()
+    if own:
+        hook.before_train(runner)
+        return
+    with pytest.raises(ValueError, match=r'mmlt\.BilateralBatchSampler'):
+        hook.before_train(runner)

@@ -328,6 +328,29 @@ def test_none_takes_out_a_hook(tmp_path):
     }  # fmt: skip
 
 
+def test_bilateral_batches_need_bbn(parse):
+    sampler = 'train_dataloader.batch_sampler.type=mmlt.BilateralBatchSampler'
+    with pytest.raises(ValueError, match=r'use model=.*mmlt\.BBNClassifier'):
+        parse('train.py', '--cfg-options', sampler)
+    parse(
+        'train.py',
+        *('--cfg-options', sampler, 'model.type=mmlt.BBNClassifier'),
+    )
+
+
+def test_bbn_without_its_schedule_is_told(parse, monkeypatch):
+    said = []
+    monkeypatch.setattr(
+        launch, 'print_log', lambda text, **kwargs: said.append(text)
+    )
+    bbn = 'model.type=mmlt.BBNClassifier'
+    hook = 'default_hooks.alpha.type=mmlt.AlphaScheduleHook'
+    parse('train.py', '--cfg-options', bbn, hook)
+    assert not said
+    parse('train.py', '--cfg-options', bbn)
+    assert 'alpha at 0.5' in said[0]
+
+
 def test_split_of_test(parse):
     options = ('x.pth', '--dump-logits', 'x.pt')
     assert parse('test.py', *options).test_evaluator[-1].split == 'test'

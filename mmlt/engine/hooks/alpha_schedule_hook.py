@@ -8,8 +8,10 @@ from functools import partial
 import torch
 from mmengine.hooks import Hook
 from mmengine.runner import IterBasedTrainLoop, Runner
+from torch.utils.data import BatchSampler
 
 from mmlt.engine.schedules import SCHEDULES, progress
+from mmlt.models.classifiers import BBNClassifier
 from mmlt.models.unwrap import unwrap
 from mmlt.registry import HOOKS
 
@@ -45,7 +47,8 @@ class AlphaScheduleHook(Hook):
     Raises:
         ValueError: If ``schedule`` is unknown, ``schedule_args`` do not fit
             it, or ``t_max`` is not positive; before training, if ``t_max`` is
-            shorter than the training.
+            shorter than the training, or the batches of a
+            ``mmlt.BBNClassifier`` are not those of two samplers.
         TypeError: Before training, if the model has no ``alpha`` buffer.
     """
 
@@ -87,6 +90,7 @@ class AlphaScheduleHook(Hook):
     def before_train(self, runner: Runner) -> None:
         """Check that model and T_max fit, before the first step."""
         _alpha_buffer(runner.model)
+        _check_batches(runner)
         self._warn_if_changed(runner)
         by_epoch = self._changes_by_epoch(runner)
         length = runner.max_epochs if by_epoch else runner.max_iters
@@ -154,3 +158,15 @@ def _alpha_buffer(model: torch.nn.Module) -> torch.Tensor:
             'none: change the model or remove the hook.'
         )
     return alpha
+
+
+def _check_batches(runner: Runner) -> None:
+    if not isinstance(unwrap(runner.model), BBNClassifier):
+        return
+    # A batch sampler of the user's own may well draw two halves.
+    if type(runner.train_dataloader.batch_sampler) is BatchSampler:
+        raise ValueError(
+            'train_dataloader: mmlt.BBNClassifier trains on [B uniform | B '
+            'reversed] images, but these batches come from one sampler: add '
+            "batch_sampler=dict(type='mmlt.BilateralBatchSampler')"
+        )
