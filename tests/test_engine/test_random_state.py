@@ -87,3 +87,25 @@ def test_an_own_start_of_workers_is_kept():
 
 def test_a_list_draws_nothing():
     assert epochs([0], dataset=[torch.ones(3)] * 8).equal(torch.ones(1, 8, 3))
+
+
+def test_the_state_of_a_gpu_in_use_is_kept(monkeypatch):
+    state = torch.arange(16, dtype=torch.uint8)
+    restored = []
+    monkeypatch.setattr(torch.cuda, 'is_initialized', lambda: True)
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: True)
+    monkeypatch.setattr(torch.cuda, 'get_rng_state', lambda: state)
+    monkeypatch.setattr(torch.cuda, 'set_rng_state', restored.append)
+    set_state(get_state())
+    assert restored[0].equal(state)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason='needs a GPU')
+def test_a_gpu_draws_the_same_numbers(tmp_path):
+    torch.rand(3, device='cuda')
+    path = tmp_path / 'state.pth'
+    torch.save(get_state(), path)
+    numbers = torch.rand(3, device='cuda')
+    # As MMEngine loads what it resumes.
+    set_state(torch.load(path, map_location='cuda', weights_only=True))
+    assert torch.rand(3, device='cuda').equal(numbers)
