@@ -51,7 +51,7 @@ def suggest_thresholds(
 def complete_config(
     loss: dict | None, head: str, other: str, **defaults: Any
 ) -> dict:
-    """The config of the ``BAGSLoss`` of a head, in a config of any kind.
+    """The config of the ``BAGSLoss`` of a head.
 
     Args:
         loss (dict | None): What the head was given; None for the defaults.
@@ -62,10 +62,7 @@ def complete_config(
     Raises:
         TypeError: If ``loss`` is another loss.
     """
-    loss = loss or dict(type='mmlt.BAGSLoss')
-    # Not `**loss`, which takes the classes of a pure Python config out as
-    # they are there, unresolved.
-    config = {**defaults, **dict(loss.items())}
+    config = {**defaults, **(loss or dict(type='mmlt.BAGSLoss'))}
     kind = config['type']
     if isinstance(kind, str):
         kind = MODELS.get(kind)
