@@ -27,7 +27,7 @@ from mmengine.runner import (
     find_latest_checkpoint,
 )
 
-from mmlt.models.losses.checks import check_number
+from mmlt.models.checks import check_number
 
 STAGES = ('train', 'val', 'test')
 MISSING = 'does not exist'
