@@ -293,7 +293,13 @@ def dump_file(folder: Path) -> dict:
 METRIC_CASES = {
     'DumpLogits': (dump_file, class_samples),
     'LVISMetric': (lvis_annotations, box_samples),
-    'ShotAccuracy': (lambda folder: dict(topk=(1, 5)), class_samples),
+    'ShotAccuracy': (
+        # Its counts must be those of images with one label each.
+        lambda folder: dict(
+            topk=(1, 5), class_stats=STATS.image_count.tolist()
+        ),
+        class_samples,
+    ),
     'ShotMultiLabelMAP': (lambda folder: {}, multi_label_samples),
 }
 """For each registered metric, its config and the samples."""
