@@ -36,7 +36,7 @@ DETECTION_MODULES = {
 }
 DETECTION_TOOLS = {
     'analysis_tools/per_class_ap.py',
-    'benchmarks/class_stats.py',
+    'benchmarks/count_classes.py',
     'benchmarks/lvis_api.py',
     'benchmarks/lvis_eval.py',
 }

@@ -90,7 +90,7 @@ def test_tool_checks_thresholds_first(config, tmp_path, run_tool):
 
 def test_benchmark_counts_what_it_generates(run_tool, capsys):
     run_tool(
-        'benchmarks/class_stats.py',
+        'benchmarks/count_classes.py',
         *('--images', 40, '--instances', 300, '--polygon-length', 6),
     )
     printed = capsys.readouterr().out

@@ -1,6 +1,6 @@
 """Time and memory of counting the classes of an LVIS-sized annotation set.
 
-    python tools/benchmarks/class_stats.py
+    python tools/benchmarks/count_classes.py
 
 The annotations are generated: as many images and instances as LVIS v1 has
 for training, classes drawn by their frequency there, with boxes and polygons
