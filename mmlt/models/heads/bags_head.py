@@ -19,6 +19,12 @@ class BAGSHead(LinearClsHead):
     `BAGS <https://arxiv.org/abs/2006.10408>`_ without its group 0, since
     every image has a class. Predicted scores are normalised to sum to 1.
 
+    Note:
+        ``forward``, and so ``mode='tensor'`` of a classifier, returns the raw
+        columns of the linear layer, (B, C + G), which are no classes.
+        :meth:`get_scores` maps them; for export, put
+        :class:`mmlt.models.export.ClassScores` around the classifier.
+
     Args:
         num_classes (int): Number of classes C.
         in_channels (int): Width of the feature.
@@ -74,11 +80,16 @@ class BAGSHead(LinearClsHead):
             losses.update(self.loss_module.get_accuracy(cls_score, target))
         return losses
 
+    def get_scores(self, cls_score: Tensor) -> Tensor:
+        """Scores (B, C) of the classes, from the columns of the layer."""
+        scores = self.loss_module.get_activation(cls_score)
+        scores = scores[:, : self.num_classes]
+        scores = scores.clamp_min(torch.finfo(scores.dtype).tiny)
+        return scores / scores.sum(dim=1, keepdim=True)
+
     def _get_predictions(
         self, cls_score: Tensor, data_samples: list[DataSample] | None
     ) -> list[DataSample]:
-        scores = self.loss_module.get_activation(cls_score)
-        scores = scores[:, : self.num_classes]
         # The stock head takes their softmax.
-        logits = scores.clamp_min(torch.finfo(scores.dtype).tiny).log()
+        logits = self.get_scores(cls_score).log()
         return super()._get_predictions(logits, data_samples)

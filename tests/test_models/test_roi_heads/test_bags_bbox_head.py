@@ -1,4 +1,6 @@
 import copy
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -6,9 +8,9 @@ import torch
 from mmdet.models.utils import unpack_gt_instances
 from mmdet.structures import DetDataSample
 from mmdet.structures.mask import BitmapMasks
-from mmengine.config import ConfigDict
+from mmengine.config import Config, ConfigDict
 from mmengine.hub import get_config
-from mmengine.registry import MODELS
+from mmengine.registry import MODELS, DefaultScope
 from mmengine.structures import InstanceData
 from torch.testing import assert_close
 
@@ -266,3 +268,22 @@ def test_bad_arguments():
         build_head(loss_cls=dict(LOSS, num_classes=4, class_stats=None))
     with pytest.raises(TypeError, match=r'mmlt\.BAGSLoss'):
         build_head(loss_cls=ConfigDict(type='mmdet.CrossEntropyLoss'))
+
+
+README = Path(__file__).parents[3] / 'configs' / 'bags' / 'README.md'
+BLOCKS = re.findall(r'```python\n(.*?)```', README.read_text(), re.DOTALL)
+
+
+@pytest.mark.parametrize('loss', ['BAGSLoss', 'EQLv2Loss', 'SeesawLoss'])
+def test_three_lines_of_the_readme(tmp_path, loss):
+    base = get_config(f'mmdet::{CONFIGS["faster"]}')
+    base.model.backbone.init_cfg = None
+    base.dump(tmp_path / 'my_faster-rcnn.py')
+    path = tmp_path / 'my_config.py'
+    path.write_text(BLOCKS[0].replace('BAGSLoss', loss))
+    with DefaultScope.overwrite_default_scope('mmdet'):
+        model = MODELS.build(Config.fromfile(path).model)
+    head = model.roi_head.bbox_head
+    assert type(head.loss_cls).__name__ == loss
+    assert head.loss_cls.num_classes == 80
+    assert head.fc_cls.out_features == head.loss_cls.num_columns
