@@ -9,6 +9,7 @@ launcher ``pytorch``.
 
 from __future__ import annotations
 
+import difflib
 import logging
 import tarfile
 import zipfile
@@ -29,6 +30,7 @@ from mmengine.runner import (
 
 from mmlt.models.checks import check_number
 
+CONFIGS = Path(__file__).parents[1] / '.mim' / 'configs'
 STAGES = ('train', 'val', 'test')
 MISSING = 'does not exist'
 # Those that MMEngine adds by itself; None takes one of them out.
@@ -36,6 +38,34 @@ MMENGINE_HOOKS = (
     'runtime_info', 'timer', 'sampler_seed', 'logger', 'param_scheduler',
     'checkpoint',
 )  # fmt: skip
+
+
+def read_config(path: str, options: dict[str, Any] | None = None) -> Config:
+    """Read a config file, or by its bare name one of mmlt's, as ``mim`` does.
+
+    Args:
+        path (str): Config file, or the name of one that comes with mmlt.
+        options (dict | None): Fields to set, by dotted names.
+
+    Raises:
+        FileNotFoundError: If there is neither.
+    """
+    if not Path(path).is_file():
+        ours = {
+            file.name: file
+            for file in CONFIGS.rglob('*.py')
+            if '_base_' not in file.parts
+        }
+        if str(path) not in ours:
+            close = difflib.get_close_matches(str(path), ours)
+            raise FileNotFoundError(
+                f'config: no file {str(path)!r}, nor has mmlt a config of '
+                f'that name; similar names: {close}'
+            )
+        path = ours[str(path)]
+    cfg = Config.fromfile(path)
+    cfg.merge_from_dict(options or {})
+    return cfg
 
 
 def load_config(
@@ -47,14 +77,13 @@ def load_config(
     """Read a config and what the command line says beside it.
 
     Args:
-        path (str): Config file.
+        path (str): As in :func:`read_config`.
         options (dict | None): Fields to set, by dotted names.
         work_dir (str | None): Folder for logs and checkpoints. Defaults to
             the config's own ``work_dir``, else ``./work_dirs/{config name}``.
         launcher (str): ``'none'``, ``'pytorch'``, ``'slurm'`` or ``'mpi'``.
     """
-    cfg = Config.fromfile(path)
-    cfg.merge_from_dict(options or {})
+    cfg = read_config(path, options)
     cfg.launcher = launcher
     if work_dir is not None:
         cfg.work_dir = work_dir
@@ -124,14 +153,13 @@ def build_training_set(
     """Build the training data set of a config, wrappers included.
 
     Args:
-        path (str): Config file.
+        path (str): As in :func:`read_config`.
         options (dict | None): Fields to set, by dotted names.
 
     Raises:
         ValueError: If the config has none.
     """
-    cfg = Config.fromfile(path)
-    cfg.merge_from_dict(options or {})
+    cfg = read_config(path, options)
     loader = cfg.get('train_dataloader')
     if loader is None:
         raise ValueError(

@@ -2,9 +2,9 @@
 
 import argparse
 
-from mmengine.config import Config, DictAction
+from mmengine.config import DictAction
 
-import mmlt  # noqa: F401 (resolves bases in `mmlt::`)
+from mmlt.engine.launch import read_config
 
 
 def main() -> None:
@@ -16,8 +16,7 @@ def main() -> None:
         'config: key=value, key="[a,b]", nested.key=value'
     )  # fmt: skip
     args = parser.parse_args()
-    cfg = Config.fromfile(args.config)
-    cfg.merge_from_dict(args.cfg_options or {})
+    cfg = read_config(args.config, args.cfg_options)
     print(cfg.pretty_text)
     if args.out is not None:
         cfg.dump(args.out)
