@@ -168,7 +168,8 @@ def failing_tools(folder):
             with contextlib.redirect_stdout(printed):
                 runpy.run_path(str(path), run_name='__main__')
         except SystemExit as end:
-            if end.code or not printed.getvalue().startswith('usage: '):
+            # onedl-mmpretrain prints a line when it is imported.
+            if end.code or '\nusage: ' not in f'\n{printed.getvalue()}':
                 errors[name] = f'{end.code}: {printed.getvalue()}'
         except Exception as error:
             errors[name] = getattr(error, 'name', None) or repr(error)
