@@ -1,5 +1,6 @@
+from .checks import check_by, check_groups, check_thresholds
 from .collect import collect_class_stats
-from .stats import ClassStats, check_by, check_groups, check_thresholds
+from .stats import ClassStats
 
 __all__ = [
     'ClassStats',

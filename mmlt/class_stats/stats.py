@@ -7,7 +7,6 @@ samplers, metrics and tools all take it. C classes, N images.
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,10 +15,8 @@ from typing import Any
 import numpy as np
 
 from . import storage
+from .checks import as_counts, as_whole, check_by, check_thresholds, shorten
 from .names import first_difference
-
-# Up to here float64 holds whole numbers.
-_LARGEST = 2**53
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,10 +46,10 @@ class ClassStats:
     classes: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
-        image_count = _as_counts('image_count', self.image_count)
+        image_count = as_counts('image_count', self.image_count)
         instance_count = self.instance_count
         if instance_count is not None:
-            instance_count = _as_counts('instance_count', instance_count)
+            instance_count = as_counts('instance_count', instance_count)
             if len(instance_count) != len(image_count):
                 raise ValueError(
                     f'instance_count has {len(instance_count)} entries and '
@@ -69,7 +66,7 @@ class ClassStats:
         num_images = self.num_images
         if num_images is None:
             num_images = int(image_count.sum())
-        num_images = _as_whole('num_images', num_images)
+        num_images = as_whole('num_images', num_images)
         if image_count.max() > num_images:
             raise ValueError(
                 f'image_count of class {image_count.argmax()} is '
@@ -82,7 +79,7 @@ class ClassStats:
             ):
                 raise ValueError(
                     'classes must be a list of names, one for each class, '
-                    f'got {_shorten(classes)}'
+                    f'got {shorten(classes)}'
                 )
             classes = tuple(str(name) for name in classes)
             if len(classes) != len(image_count):
@@ -329,7 +326,7 @@ class ClassStats:
         if not isinstance(content, dict) or 'image_count' not in content:
             raise ValueError(
                 'class_stats needs the key `image_count` with one count a '
-                f'class, got {_shorten(content)}'
+                f'class, got {shorten(content)}'
             )
         names = {'image_count', 'instance_count', 'num_images', 'classes'}
         unknown = sorted(set(content) - names)
@@ -466,95 +463,3 @@ class ClassStats:
 
     def __hash__(self) -> int:
         return hash((self.image_count.tobytes(), self.num_images))
-
-
-def check_by(by: str) -> None:
-    """Raise unless ``by`` is ``'image'`` or ``'instance'``."""
-    if by not in ('image', 'instance'):
-        raise ValueError(f"by must be 'image' or 'instance', got {by!r}")
-
-
-def check_thresholds(thresholds: Sequence[int]) -> None:
-    """Raise unless ``thresholds`` are positive counts that rise."""
-    edges = np.asarray(thresholds)
-    if (
-        edges.ndim != 1
-        or edges.dtype.kind not in 'iuf'
-        or not np.all(np.diff(edges, prepend=0) > 0)
-    ):
-        raise ValueError(
-            'thresholds must be positive and rise strictly, such as '
-            f'(20, 101), got {thresholds}'
-        )
-
-
-def check_groups(
-    thresholds: Sequence[int], group_names: Sequence[str]
-) -> None:
-    """Raise unless there are thresholds and a name for each group."""
-    check_thresholds(thresholds)
-    if len(group_names) != len(thresholds) + 1:
-        raise ValueError(
-            f'group_names must hold {len(thresholds) + 1} names for '
-            f'thresholds={tuple(thresholds)}, got {tuple(group_names)}'
-        )
-    if len(set(group_names)) < len(group_names):
-        raise ValueError(
-            f'group_names must differ from each other, got {group_names}'
-        )
-
-
-def _as_counts(name: str, value: Any) -> np.ndarray:
-    """(C,) read-only int64 counts; raises instead of clipping."""
-    try:
-        array = np.asarray(value)
-    except ValueError:
-        # Lists of unequal length.
-        array = np.zeros(0)
-    # Beside numbers NumPy takes True for 1.
-    if (
-        array.ndim != 1
-        or array.size == 0
-        or array.dtype.kind not in 'iuf'
-        or any(isinstance(item, bool) for item in value)
-    ):
-        raise ValueError(
-            f'{name} must be a list of counts, one for each class, got '
-            f'{_shorten(value)}'
-        )
-    wrong = np.flatnonzero(
-        ~np.isfinite(array)
-        | (array < 0)
-        | (array > _LARGEST / array.size)
-        | (array != np.trunc(array))
-    )
-    if wrong.size:
-        raise ValueError(
-            f'{name}[{wrong[0]}] is {array[wrong[0]]}; counts must be whole '
-            'numbers >= 0, and below 2**53 in sum'
-        )
-    if not array.any():
-        raise ValueError(
-            f'{name} is zero for all {array.size} classes; the training set '
-            'seems to be empty or its annotations were not found'
-        )
-    array = array.astype(np.int64)
-    array.flags.writeable = False
-    return array
-
-
-def _as_whole(name: str, value: Any) -> int:
-    try:
-        whole = operator.index(value)
-    except TypeError:
-        whole = None
-    if whole is None or isinstance(value, bool) or abs(whole) > _LARGEST:
-        raise ValueError(
-            f'{name} must be a whole number, got {value!r}; at most 2**53'
-        )
-    return whole
-
-
-def _shorten(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else text[:77] + '...'

@@ -1,0 +1,106 @@
+"""Checks of counts, and of the groups that are made of them."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+# Up to here float64 holds whole numbers.
+LARGEST = 2**53
+
+
+def check_by(by: str) -> None:
+    """Raise unless ``by`` is ``'image'`` or ``'instance'``."""
+    if by not in ('image', 'instance'):
+        raise ValueError(f"by must be 'image' or 'instance', got {by!r}")
+
+
+def check_thresholds(thresholds: Sequence[int]) -> None:
+    """Raise unless ``thresholds`` are positive counts that rise."""
+    edges = np.asarray(thresholds)
+    if (
+        edges.ndim != 1
+        or edges.dtype.kind not in 'iuf'
+        or not np.all(np.diff(edges, prepend=0) > 0)
+    ):
+        raise ValueError(
+            'thresholds must be positive and rise strictly, such as '
+            f'(20, 101), got {thresholds}'
+        )
+
+
+def check_groups(
+    thresholds: Sequence[int], group_names: Sequence[str]
+) -> None:
+    """Raise unless there are thresholds and a name for each group."""
+    check_thresholds(thresholds)
+    if len(group_names) != len(thresholds) + 1:
+        raise ValueError(
+            f'group_names must hold {len(thresholds) + 1} names for '
+            f'thresholds={tuple(thresholds)}, got {tuple(group_names)}'
+        )
+    if len(set(group_names)) < len(group_names):
+        raise ValueError(
+            f'group_names must differ from each other, got {group_names}'
+        )
+
+
+def as_counts(name: str, value: Any) -> np.ndarray:
+    """(C,) read-only int64 counts; raises instead of clipping."""
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        # Lists of unequal length.
+        array = np.zeros(0)
+    # Beside numbers NumPy takes True for 1.
+    if (
+        array.ndim != 1
+        or array.size == 0
+        or array.dtype.kind not in 'iuf'
+        or any(isinstance(item, bool) for item in value)
+    ):
+        raise ValueError(
+            f'{name} must be a list of counts, one for each class, got '
+            f'{shorten(value)}'
+        )
+    wrong = np.flatnonzero(
+        ~np.isfinite(array)
+        | (array < 0)
+        | (array > LARGEST / array.size)
+        | (array != np.trunc(array))
+    )
+    if wrong.size:
+        raise ValueError(
+            f'{name}[{wrong[0]}] is {array[wrong[0]]}; counts must be whole '
+            'numbers >= 0, and below 2**53 in sum'
+        )
+    if not array.any():
+        raise ValueError(
+            f'{name} is zero for all {array.size} classes; the training set '
+            'seems to be empty or its annotations were not found'
+        )
+    array = array.astype(np.int64)
+    array.flags.writeable = False
+    return array
+
+
+def as_whole(name: str, value: Any) -> int:
+    """The number; raises unless it is whole."""
+    try:
+        whole = operator.index(value)
+    except TypeError:
+        whole = None
+    if whole is None or isinstance(value, bool) or abs(whole) > LARGEST:
+        raise ValueError(
+            f'{name} must be a whole number, got {value!r}; at most 2**53'
+        )
+    return whole
+
+
+def shorten(value: Any) -> str:
+    """A value in a message, in 80 characters at most."""
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + '...'
