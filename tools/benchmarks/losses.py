@@ -20,7 +20,6 @@ from timing import compare
 from torch import Tensor, nn
 
 from mmlt.class_stats.receiver import ClassStatsReceiver
-from mmlt.compat import has_mmdet
 from mmlt.registry import MODELS
 
 SINGLE_LABEL = ('LogitAdjustedLoss', 'PairwiseMarginLoss')
@@ -35,7 +34,7 @@ BOXES = (
     'BoxFocalLoss',
     'EQLLoss',
     'EQLv2Loss',
-    *(['SeesawLoss'] if has_mmdet() else []),
+    'SeesawLoss',
 )
 
 
