@@ -19,6 +19,7 @@ from torch.testing import assert_close
 from torch.utils.data import Dataset
 
 import mmlt
+from mmlt.class_stats.storage import load_tensors
 from mmlt.models.unwrap import unwrap
 
 CONFIGS = Path(mmlt.__file__).parent / '.mim' / 'configs'
@@ -221,7 +222,7 @@ def test_two_ranks(tmp_path, on_two_ranks):
         for value, same in zip(weights, same_weights, strict=True):
             assert_array_equal(value, same)
     path = tmp_path / 'parts' / 'epoch_1.pth'
-    first, second = torch.load(path, weights_only=True)['random_state']
+    first, second = load_tensors(path)['random_state']
     assert not first['torch'].equal(second['torch'])
     assert first['numpy'] != second['numpy']
     assert first['python'] != second['python']
@@ -235,7 +236,7 @@ def test_two_ranks(tmp_path, on_two_ranks):
 def test_without_the_hook_nothing_is_kept(tmp_path):
     config = classification(0, False, PFC)
     train(tmp_path, config, hook=dict(type='IterTimerHook'))
-    checkpoint = torch.load(tmp_path / 'epoch_1.pth', weights_only=True)
+    checkpoint = load_tensors(tmp_path / 'epoch_1.pth')
     assert 'random_state' not in checkpoint
 
 

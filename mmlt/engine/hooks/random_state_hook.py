@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from itertools import islice
+from typing import Any
 
 from mmengine.dist import all_gather_object
 from mmengine.hooks import CheckpointHook, Hook
@@ -68,9 +68,10 @@ class RandomStateHook(Hook):
             return  # Nothing was resumed.
         loop = runner.train_loop
         if isinstance(loop, IterBasedTrainLoop):
-            loop.dataloader_iterator = _call_after(
+            skips = not getattr(loop, 'fast_forward_on_resume', False)
+            loop.dataloader_iterator = _CallAfter(
                 loop.dataloader_iterator,
-                runner.iter,
+                runner.iter if skips else 0,
                 lambda: self._restore(runner),
             )
         else:
@@ -134,13 +135,32 @@ def _saves_iteration(hook: Hook, runner: Runner) -> bool:
     )
 
 
-def _call_after(
-    batches: Iterator, number: int, function: Callable[[], None]
-) -> Iterator:
+class _CallAfter:
     """The batches; the function is called after ``number`` of them.
 
     So many does MMEngine skip, as already seen, before it goes on.
     """
-    yield from islice(batches, number)
-    function()
-    yield from batches
+
+    def __init__(
+        self, batches: Iterator, number: int, function: Callable[[], None]
+    ) -> None:
+        self._batches = batches
+        self._left = number
+        self._function = function
+
+    def __iter__(self) -> Iterator:
+        return self
+
+    def __next__(self) -> Any:
+        if self._left == 0:
+            self._function()
+        self._left -= 1
+        return next(self._batches)
+
+    def skip_iter(self, number: int) -> None:
+        """onedl-mmengine's way, which would not load what it skips.
+
+        But what workers draw for these batches moves their random state.
+        """
+        for _ in range(number):
+            next(self)
