@@ -7,6 +7,7 @@ model = dict(
         type='LinearClsHead',
         num_classes=10,
         in_channels=64,
+        init_cfg=None,  # PyTorch's, as in the papers' code.
         loss=dict(type='CrossEntropyLoss', loss_weight=1.0),
     ),
 )

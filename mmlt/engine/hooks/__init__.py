@@ -1,4 +1,5 @@
 from .alpha_schedule_hook import AlphaScheduleHook
+from .channels_last_hook import ChannelsLastHook
 from .class_stats_hook import ClassStatsHook
 from .classifier_edit_hook import ClassifierEditHook
 from .random_state_hook import RandomStateHook
@@ -6,6 +7,7 @@ from .trainable_parts_hook import TrainablePartsHook
 
 __all__ = [
     'AlphaScheduleHook',
+    'ChannelsLastHook',
     'ClassStatsHook',
     'ClassifierEditHook',
     'RandomStateHook',

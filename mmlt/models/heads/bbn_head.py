@@ -44,8 +44,8 @@ class BBNHead(LinearClsHead):
         cal_acc (bool): Log the accuracy of the training batch in percent,
             ``alpha * acc(z, y_c) + (1 - alpha) * acc(z, y_r)``. Defaults to
             False.
-        init_cfg (dict, optional): Initialisation. Defaults to
-            ``dict(type='Normal', layer='Linear', std=0.01)``.
+        init_cfg (dict, optional): Initialisation. Defaults to None:
+            PyTorch's of a linear layer, as in the authors' code.
 
     Raises:
         TypeError: If a number is none, or a switch neither True nor False.
@@ -71,7 +71,7 @@ class BBNHead(LinearClsHead):
             loss=loss or dict(type='CrossEntropyLoss'),
             topk=topk,
             cal_acc=check_switch('cal_acc', cal_acc),
-            init_cfg=init_cfg or dict(type='Normal', layer='Linear', std=0.01),
+            init_cfg=init_cfg,
         )
         if not check_switch('bias', bias):
             self.fc.bias = None

@@ -1,0 +1,3 @@
+_base_ = './resnet32_cifar.py'
+
+model = dict(backbone=dict(depth=20))
