@@ -1,3 +1,4 @@
 _base_ = './bbn_resnet32_200e_cifar10-lt-if50.py'
 
-default_hooks = dict(alpha=dict(schedule='beta'))
+# A draw for each batch.
+default_hooks = dict(alpha=dict(schedule='beta', by_epoch=False))
