@@ -4,6 +4,7 @@ import pytest
 import torch
 from mmdet.models.roi_heads.bbox_heads import Shared2FCBBoxHead
 from mmengine.registry import MODELS
+from onnx import reference
 from torch.testing import assert_close
 
 from mmlt.models.export import ClassScores
@@ -101,8 +102,6 @@ def test_exported_program(name):
 
 @pytest.mark.parametrize('name', CASES)
 def test_onnx(name, tmp_path):
-    pytest.importorskip('onnxscript')
-    reference = pytest.importorskip('onnx.reference')
     model, inputs = case(name)
     path = tmp_path / 'model.onnx'
     torch.onnx.export(ClassScores(model), (inputs,), path, dynamo=True)
