@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,15 @@ def check_by(by: str) -> None:
     """Raise unless ``by`` is ``'image'`` or ``'instance'``."""
     if by not in ('image', 'instance'):
         raise ValueError(f"by must be 'image' or 'instance', got {by!r}")
+
+
+def check_beta(beta: float) -> float:
+    """``beta`` of the effective number; raises unless it is in [0, 1)."""
+    if not isinstance(beta, Real) or isinstance(beta, bool):
+        raise TypeError(f'beta must be a number, got {beta!r}')
+    if not 0 <= beta < 1:
+        raise ValueError(f'beta must be in [0, 1), got {beta}')
+    return beta
 
 
 def check_thresholds(thresholds: Sequence[int]) -> None:

@@ -15,7 +15,14 @@ from typing import Any
 import numpy as np
 
 from . import storage
-from .checks import as_counts, as_whole, check_by, check_thresholds, shorten
+from .checks import (
+    as_counts,
+    as_whole,
+    check_beta,
+    check_by,
+    check_thresholds,
+    shorten,
+)
 from .names import first_difference
 
 
@@ -240,9 +247,12 @@ class ClassStats:
         Args:
             beta (float): In [0, 1).
             by (str): ``'image'`` or ``'instance'`` counts.
+
+        Raises:
+            TypeError: If ``beta`` is no number.
+            ValueError: If it is out of range.
         """
-        if not 0 <= beta < 1:
-            raise ValueError(f'beta must be in [0, 1), got {beta}')
+        check_beta(beta)
         return (1 - beta ** self.count(by).astype(float)) / (1 - beta)
 
     def imbalance_factor(self, by: str = 'image') -> float:

@@ -180,6 +180,12 @@ def test_bad_beta(stats, beta):
         stats.effective_number(beta)
 
 
+@pytest.mark.parametrize('beta', ['0.9', True, None, [0.9]])
+def test_beta_is_a_number(stats, beta):
+    with pytest.raises(TypeError, match='beta must be a number'):
+        stats.effective_number(beta)
+
+
 def test_imbalance_factor(stats):
     assert stats.imbalance_factor() == np.inf
     assert ClassStats([600, 6, 60]).imbalance_factor() == 100

@@ -8,28 +8,38 @@ from numbers import Real
 
 import numpy as np
 
+from mmlt.class_stats import ClassStats, check_beta
 from mmlt.registry import DATA_SAMPLERS
 
 from .class_images import ClassImages
 from .shared_stream import SharedStreamSampler
 
 
-def class_probability(counts: np.ndarray, power: float) -> np.ndarray:
-    """``P(k) = n_k^power / sum_j n_j^power`` over the classes with images.
+def class_probability(
+    counts: np.ndarray, power: float, beta: float | None = None
+) -> np.ndarray:
+    """``P(k)`` proportional to ``n_k E_k^(power - 1)``.
 
     Args:
         counts (np.ndarray): (C,) images of each class; 0 gives P = 0.
         power (float): Any finite number.
+        beta (float | None): Of the effective number of images ``E_k = (1 -
+            beta^n_k) / (1 - beta)``, in [0, 1). Defaults to None: E_k = n_k.
 
     Returns:
         np.ndarray: (C,) float64 that sums to 1.
     """
     present = counts > 0
-    log_count = np.log(counts[present])
+    count = counts[present]
+    effective = count
+    if beta is not None:
+        effective = ClassStats.single_label(count).effective_number(beta)
+    log_effective = np.log(effective)
     # Relative to the likeliest class: nothing overflows, what is far less
     # likely becomes 0.
-    likeliest = log_count.max() if power > 0 else log_count.min()
-    weight = np.exp(power * (log_count - likeliest))
+    likeliest = log_effective.max() if power > 0 else log_effective.min()
+    weight = np.exp(power * (log_effective - likeliest))
+    weight *= count / effective
     probability = np.zeros(len(counts))
     probability[present] = weight / weight.sum()
     return probability
@@ -57,10 +67,18 @@ class ClassFrequencySampler(SharedStreamSampler):
         seed (int | None): See :class:`SharedStreamSampler`.
         num_samples (int | None): Images an epoch, all ranks together.
             Defaults to the length of ``dataset``.
+        beta (float | None): The weight ``n_k^(power - 1)`` of each image is
+            that of the effective number of its class instead, of `Class-
+            Balanced Loss <https://arxiv.org/abs/1901.05555>`_, in [0, 1).
+            ``power=0, beta=0.9999`` is the deferred re-sampling in the code
+            of `LDAM <https://arxiv.org/abs/1906.07413>`_, which draws
+            frequent classes a little more often than rare ones. Defaults to
+            None: ``n_k`` itself.
 
     Raises:
-        ValueError: If ``power`` is not finite, or no image has a label.
-        TypeError: If ``power`` is no number, or labels cannot be read.
+        ValueError: If ``power`` is not finite, ``beta`` is out of range, or
+            no image has a label.
+        TypeError: If a number is none, or labels cannot be read.
     """
 
     def __init__(
@@ -69,18 +87,21 @@ class ClassFrequencySampler(SharedStreamSampler):
         power: float,
         seed: int | None = None,
         num_samples: int | None = None,
+        beta: float | None = None,
     ) -> None:
-        if not isinstance(power, Real):
+        if not isinstance(power, Real) or isinstance(power, bool):
             raise TypeError(f'power must be a number, got {power!r}')
         if not math.isfinite(power):
             raise ValueError(
                 f'power must be finite, got {power}; 1 is instance-balanced, '
                 '0 class-balanced, -1 reversed'
             )
+        if beta is not None:
+            check_beta(beta)
         super().__init__(dataset, seed, num_samples)
         self.power = power
         self.images = ClassImages(dataset)
-        self.probability = class_probability(self.images.counts, power)
+        self.probability = class_probability(self.images.counts, power, beta)
 
     def draw(self, rng: np.random.Generator) -> np.ndarray:
         classes = rng.choice(

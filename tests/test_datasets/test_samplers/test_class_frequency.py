@@ -39,6 +39,34 @@ def test_classes_follow_the_formula(label_dataset, power):
     assert p_value(observed, other) < 1e-6
 
 
+def test_deferred_resampling_of_ldam(label_dataset):
+    beta = 0.99
+    sampler = ClassFrequencySampler(
+        label_dataset(LABELS), 0, seed=0, num_samples=100_000, beta=beta
+    )
+    # LDAM's code gives each image the weight of its class in the loss.
+    weight = [(1 - beta) / (1 - beta ** int(COUNTS[y])) for y in LABELS]
+    mass = np.bincount(LABELS, weight, minlength=6)
+    probability = mass / mass.sum()
+    np.testing.assert_allclose(sampler.probability, probability, rtol=1e-12)
+    observed = np.bincount(LABELS[list(sampler)], minlength=6)
+    assert p_value(observed, probability) > 1e-3
+    assert p_value(observed, class_probability(COUNTS, 0)) < 1e-6
+
+
+@pytest.mark.parametrize('power', POWERS)
+def test_effective_number_lies_between_one_and_the_count(power):
+    def expect(beta, other):
+        np.testing.assert_allclose(
+            class_probability(COUNTS, power, beta),
+            class_probability(COUNTS, other),
+            rtol=1e-4,
+        )
+
+    expect(0.0, 1)
+    expect(1 - 1e-9, power)
+
+
 @pytest.mark.parametrize('power', [1, 0, -1])
 def test_images_of_a_class_are_uniform(label_dataset, power):
     sampler = ClassFrequencySampler(
@@ -176,11 +204,25 @@ def test_drop_last(label_dataset):
         (float('-inf'), ValueError, 'power must be finite, got -inf'),
         ('sqrt', TypeError, "power must be a number, got 'sqrt'"),
         (None, TypeError, 'power must be a number, got None'),
+        (True, TypeError, 'power must be a number, got True'),
     ],
 )
 def test_bad_power(label_dataset, power, error, match):
     with pytest.raises(error, match=match):
         ClassFrequencySampler(label_dataset(LABELS), power)
+
+
+@pytest.mark.parametrize(
+    ('beta', 'error', 'match'),
+    [
+        (1, ValueError, r'beta must be in \[0, 1\), got 1'),
+        (float('nan'), ValueError, r'beta must be in \[0, 1\), got nan'),
+        ('0.99', TypeError, "beta must be a number, got '0.99'"),
+    ],
+)
+def test_bad_beta(label_dataset, beta, error, match):
+    with pytest.raises(error, match=match):
+        ClassFrequencySampler(label_dataset(LABELS), 0, beta=beta)
 
 
 def test_unknown_key(label_dataset):
