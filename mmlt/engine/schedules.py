@@ -9,6 +9,8 @@ import math
 
 import numpy as np
 
+from mmlt.models.checks import check_number, check_share, check_size
+
 
 def progress(
     epoch: int,
@@ -72,6 +74,9 @@ def beta(
         seed (int): Which sequence of draws; equal on all ranks. Defaults to
             0.
     """
+    check_number('a', a, positive=True)
+    check_number('b', b, positive=True)
+    check_size('seed', seed, least=0)
     draw = round(progress * 2**53)
     return float(np.random.default_rng((seed, draw)).beta(a, b))
 
@@ -83,9 +88,7 @@ def step(progress: float, at: float = 0.5) -> float:
         progress (float): T / T_max in [0, 1].
         at (float): Where the second stage begins, in [0, 1]. Defaults to 0.5.
     """
-    if not 0 <= at <= 1:
-        raise ValueError(f'at must be in [0, 1], but got {at}')
-    return 1.0 if progress < at else 0.0
+    return 1.0 if progress < check_share('at', at) else 0.0
 
 
 SCHEDULES = {

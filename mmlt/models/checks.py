@@ -39,12 +39,12 @@ def check_share(name: str, value: Any) -> float:
     return value
 
 
-def check_size(name: str, value: Any) -> int:
-    """``value``; raises unless it is a whole number >= 1."""
+def check_size(name: str, value: Any, least: int = 1) -> int:
+    """``value``; raises unless it is a whole number >= ``least``."""
     if not isinstance(value, Integral) or isinstance(value, bool):
         raise TypeError(f'{name} must be a whole number, got {value!r}')
-    if value < 1:
-        raise ValueError(f'{name} must be >= 1, got {value}')
+    if value < least:
+        raise ValueError(f'{name} must be >= {least}, got {value}')
     return value
 
 

@@ -265,11 +265,35 @@ def test_t_max_must_reach_the_end(by_epoch, loop, last):
         (dict(schedule='linear', schedule_args=dict(at=0.5)), 'at'),
         (dict(schedule='step', schedule_args=dict(at=1.5)), 'at must be in'),
         (dict(schedule='beta', schedule_args=dict(a=-1)), 'a'),
+        (dict(schedule=['linear']), r"got \['linear'\]"),
+        (dict(t_max=True), 't_max=True'),
+        (dict(t_max='90'), "t_max='90'"),
+        (dict(schedule_args='at'), 'schedule_args=at do not fit'),
+        (dict(schedule_args=False), 'schedule_args=False do not fit'),
     ],
 )
 def test_bad_arguments(arguments, message):
     with pytest.raises(ValueError, match=message):
         HOOKS.build(dict(type='mmlt.AlphaScheduleHook', **arguments))
+
+
+@pytest.mark.parametrize(
+    ('schedule', 'name'),
+    [('step', 'at'), ('beta', 'a'), ('beta', 'b'), ('beta', 'seed')],
+)
+@pytest.mark.parametrize(
+    'value', [True, float('nan'), float('inf'), '0.5', None, -1]
+)
+def test_nonsense_for_the_schedule(schedule, name, value):
+    arguments = dict(schedule=schedule, schedule_args={name: value})
+    with pytest.raises(ValueError, match=f'do not fit .*{name} must be'):
+        HOOKS.build(dict(type='mmlt.AlphaScheduleHook', **arguments))
+
+
+@pytest.mark.parametrize('value', [1, 'yes', None])
+def test_by_epoch_is_a_switch(value):
+    with pytest.raises(TypeError, match='by_epoch must be True or False'):
+        AlphaScheduleHook(by_epoch=value)
 
 
 @pytest.mark.parametrize('own', [False, True])

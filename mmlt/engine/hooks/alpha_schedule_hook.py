@@ -11,6 +11,7 @@ from mmengine.runner import IterBasedTrainLoop, Runner
 from torch.utils.data import BatchSampler
 
 from mmlt.engine.schedules import SCHEDULES, progress
+from mmlt.models.checks import check_switch, is_number
 from mmlt.models.classifiers import BBNClassifier
 from mmlt.models.unwrap import unwrap
 from mmlt.registry import HOOKS
@@ -49,7 +50,8 @@ class AlphaScheduleHook(Hook):
             it, or ``t_max`` is not positive; before training, if ``t_max`` is
             shorter than the training, or the batches of a
             ``mmlt.BBNClassifier`` are not those of two samplers.
-        TypeError: Before training, if the model has no ``alpha`` buffer.
+        TypeError: If ``by_epoch`` is neither True nor False; before training,
+            if the model has no ``alpha`` buffer.
     """
 
     def __init__(
@@ -59,18 +61,21 @@ class AlphaScheduleHook(Hook):
         by_epoch: bool = True,
         schedule_args: dict | None = None,
     ):
-        if schedule not in SCHEDULES:
+        if schedule not in list(SCHEDULES):
             raise ValueError(
                 f'schedule must be one of {sorted(SCHEDULES)}, '
                 f'but got {schedule!r}.'
             )
-        if t_max is not None and not 0 < t_max < math.inf:
+        if t_max is not None and not (
+            is_number(t_max) and 0 < t_max < math.inf
+        ):
             raise ValueError(
-                'T_max must be positive (None takes the length of the '
-                f'training), but got t_max={t_max}.'
+                'T_max must be a positive number (None takes the length of '
+                f'the training), but got t_max={t_max!r}.'
             )
-        self.schedule = partial(SCHEDULES[schedule], **(schedule_args or {}))
+        arguments = {} if schedule_args is None else schedule_args
         try:
+            self.schedule = partial(SCHEDULES[schedule], **arguments)
             self.schedule(0.0)
         except (TypeError, ValueError) as error:
             raise ValueError(
@@ -78,7 +83,7 @@ class AlphaScheduleHook(Hook):
                 f'{schedule!r}: {error}.'
             ) from error
         self.t_max = t_max
-        self.by_epoch = by_epoch
+        self.by_epoch = check_switch('by_epoch', by_epoch)
         self._loaded: dict = {}
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
