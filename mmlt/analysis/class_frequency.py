@@ -10,14 +10,14 @@ import numpy as np
 from matplotlib import colormaps
 from matplotlib.figure import Figure
 
-from mmlt.class_stats import ClassStats
+from mmlt.class_stats import ClassStats, check_thresholds
 
 
-def group_ranges(thresholds: Sequence[int]) -> list[str]:
+def group_ranges(thresholds: Sequence[int] | str) -> list[str]:
     """In words, the counts of each group, the rarest first.
 
     Args:
-        thresholds (Sequence[int]): As in
+        thresholds (Sequence[int] | str): As in
             :meth:`mmlt.class_stats.ClassStats.groups`.
 
     Returns:
@@ -27,7 +27,8 @@ def group_ranges(thresholds: Sequence[int]) -> list[str]:
         >>> group_ranges((20, 101))
         ['< 20', '20 to 100', '> 100']
     """
-    if not len(thresholds):
+    thresholds = check_thresholds(thresholds)
+    if not thresholds:
         return ['all']
     inner = [
         f'{low} to {high - 1}' if high - 1 > low else f'{low}'

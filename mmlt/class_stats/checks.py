@@ -12,6 +12,13 @@ import numpy as np
 # Up to here float64 holds whole numbers.
 LARGEST = 2**53
 
+# Groups of the papers' code: the first count of the medium and of the largest.
+THRESHOLDS = {
+    'classifier_balancing': (20, 101),
+    'db_loss': (20, 100),
+    'oltr': (21, 100),
+}
+
 
 def check_by(by: str) -> None:
     """Raise unless ``by`` is ``'image'`` or ``'instance'``."""
@@ -28,8 +35,10 @@ def check_beta(beta: float) -> float:
     return beta
 
 
-def check_thresholds(thresholds: Sequence[int]) -> None:
-    """Raise unless ``thresholds`` are positive counts that rise."""
+def check_thresholds(thresholds: Sequence[int] | str) -> tuple[int, ...]:
+    """The thresholds; raises unless they rise and are positive, or a name."""
+    if isinstance(thresholds, str) and thresholds in THRESHOLDS:
+        return THRESHOLDS[thresholds]
     edges = np.asarray(thresholds)
     if (
         edges.ndim != 1
@@ -38,24 +47,26 @@ def check_thresholds(thresholds: Sequence[int]) -> None:
     ):
         raise ValueError(
             'thresholds must be positive and rise strictly, such as '
-            f'(20, 101), got {thresholds}'
+            f'(20, 101), or one of {sorted(THRESHOLDS)}, got {thresholds!r}'
         )
+    return tuple(thresholds)
 
 
 def check_groups(
-    thresholds: Sequence[int], group_names: Sequence[str]
-) -> None:
-    """Raise unless there are thresholds and a name for each group."""
-    check_thresholds(thresholds)
+    thresholds: Sequence[int] | str, group_names: Sequence[str]
+) -> tuple[int, ...]:
+    """The thresholds; raises unless there is a name for each group."""
+    thresholds = check_thresholds(thresholds)
     if len(group_names) != len(thresholds) + 1:
         raise ValueError(
             f'group_names must hold {len(thresholds) + 1} names for '
-            f'thresholds={tuple(thresholds)}, got {tuple(group_names)}'
+            f'thresholds={thresholds}, got {tuple(group_names)}'
         )
     if len(set(group_names)) < len(group_names):
         raise ValueError(
             f'group_names must differ from each other, got {group_names}'
         )
+    return thresholds
 
 
 def as_counts(name: str, value: Any) -> np.ndarray:

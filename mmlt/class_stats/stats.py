@@ -220,7 +220,7 @@ class ClassStats:
         return np.log(count / count.sum()) - np.log(prior)
 
     def groups(
-        self, thresholds: Sequence[int], by: str = 'image'
+        self, thresholds: Sequence[int] | str, by: str = 'image'
     ) -> np.ndarray:
         """(C,) int64 frequency group of each class, 0 the rarest.
 
@@ -229,14 +229,21 @@ class ClassStats:
         (< 20), medium (20..100) and many (> 100).
 
         Args:
-            thresholds (Sequence[int]): Rising counts, each the first of the
-                next group.
+            thresholds (Sequence[int] | str): Rising counts, each the first
+                of the next group, or the name of a paper's code:
+
+                - ``'classifier_balancing'``: (20, 101), which is also what
+                  the text of `OLTR <https://arxiv.org/abs/1904.05160>`_ says;
+                - ``'oltr'``: (21, 100), its code: few <= 20, many >= 100;
+                - ``'db_loss'``: (20, 100), the code of `Distribution-Balanced
+                  Loss <https://arxiv.org/abs/2007.09654>`_: tail < 20, head
+                  >= 100.
             by (str): ``'image'`` or ``'instance'`` counts.
 
         Raises:
             ValueError: If the thresholds do not rise or are not positive.
         """
-        check_thresholds(thresholds)
+        thresholds = check_thresholds(thresholds)
         return np.digitize(self.count(by), thresholds).astype(np.int64)
 
     def effective_number(self, beta: float, by: str = 'image') -> np.ndarray:

@@ -160,7 +160,24 @@ def test_groups_at_their_boundaries(stats):
 
 
 @pytest.mark.parametrize(
-    'thresholds', [(101, 20), (20, 20), (0, 20), (-5,), 20, ('a',), (np.nan,)]
+    ('name', 'groups'),
+    [
+        # OLTR's code: many n >= 100, few n <= 20
+        ('oltr', [0, 0, 0, 1, 1, 2, 2, 2]),
+        # classifier-balancing: many n > 100, few n < 20
+        ('classifier_balancing', [0, 0, 1, 1, 1, 1, 2, 2]),
+        # DB: head n >= 100, tail n < 20
+        ('db_loss', [0, 0, 1, 1, 1, 2, 2, 2]),
+    ],
+)
+def test_groups_of_the_papers_code(name, groups):
+    stats = ClassStats.single_label([1, 19, 20, 21, 99, 100, 101, 900])
+    assert stats.groups(name).tolist() == groups
+
+
+@pytest.mark.parametrize(
+    'thresholds',
+    [(101, 20), (20, 20), (0, 20), (-5,), 20, ('a',), (np.nan,), 'OLTR', ''],
 )
 def test_bad_thresholds(stats, thresholds):
     with pytest.raises(ValueError, match='thresholds must be positive'):

@@ -139,9 +139,8 @@ class BAGSLoss(BoxLoss):
     ) -> None:
         if others_ratio is not None:
             check_number('others_ratio', others_ratio)
-        check_thresholds(thresholds)
         check_by(by)
-        self.thresholds = tuple(thresholds)
+        self.thresholds = check_thresholds(thresholds)
         self.num_groups = len(self.thresholds) + 1
         self.others_ratio = others_ratio
         self.background_group = check_switch(
