@@ -12,6 +12,11 @@ def is_number(value: Any) -> bool:
     return isinstance(value, Real) and not isinstance(value, bool)
 
 
+def is_size(value: Any) -> bool:
+    """Whether it is a whole number >= 1; True is none."""
+    return isinstance(value, Integral) and is_number(value) and value >= 1
+
+
 def check_number(
     name: str, value: Any, least: float = 0.0, positive: bool = False
 ) -> float:

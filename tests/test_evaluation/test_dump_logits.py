@@ -117,6 +117,11 @@ def test_two_ranks_write_each_sample_once(on_two_ranks, tmp_path):
     assert_close(two, one)
 
 
+def test_multi_label_is_a_switch():
+    with pytest.raises(TypeError, match='multi_label must be True or False'):
+        DumpLogits('x.pt', 'val', multi_label=1)
+
+
 @pytest.mark.parametrize(
     ('multi_label', 'change', 'match'),
     [

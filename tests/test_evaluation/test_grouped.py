@@ -128,6 +128,12 @@ def test_statistics_of_other_names():
 
 
 @pytest.mark.parametrize('metric', [ShotAccuracy, ShotMultiLabelMAP])
+def test_per_class_is_a_switch(metric):
+    with pytest.raises(TypeError, match='per_class must be True or False'):
+        metric(per_class=1)
+
+
+@pytest.mark.parametrize('metric', [ShotAccuracy, ShotMultiLabelMAP])
 def test_a_typing_error_is_not_swallowed(metric):
     with pytest.raises(TypeError, match='treshold'):
         metric(treshold=(20, 101))

@@ -557,12 +557,20 @@ def test_missing_annotations(tmp_path):
         (dict(metric=[]), 'metric must be'),
         (dict(max_dets=0), 'max_dets must be a whole number >= 1'),
         (dict(max_dets_per_class=1.5), 'max_dets_per_class must be a whole'),
+        (dict(max_dets=True), 'max_dets must be a whole .* got True'),
+        (dict(max_dets='300'), "max_dets must be a whole .* got '300'"),
         (dict(format_only=True), 'say where with outfile_prefix'),
     ],
 )
 def test_bad_arguments(three_images, kwargs, match):
     with pytest.raises(ValueError, match=match):
         LVISMetric(three_images, **kwargs)
+
+
+@pytest.mark.parametrize('name', ['classwise', 'format_only'])
+def test_switches(three_images, name):
+    with pytest.raises(TypeError, match=f'{name} must be True or False'):
+        LVISMetric(three_images, **{name: 'yes'})
 
 
 @pytest.mark.parametrize(

@@ -202,6 +202,15 @@ def test_bad_argument(wrong, match):
 
 
 @pytest.mark.parametrize(
+    ('value', 'kind'),
+    [(True, TypeError), ('0.5', TypeError), (float('nan'), ValueError)],
+)
+def test_nonsense_for_the_threshold_of_scores(value, kind):
+    with pytest.raises(kind, match='thr must be'):
+        ShotMultiLabelMAP(thr=value)
+
+
+@pytest.mark.parametrize(
     ('given', 'match'),
     [
         (dict(pred_score=[0.5] * 5), 'pred_score has 5 classes'),

@@ -10,6 +10,7 @@ import torch
 from mmengine.evaluator import BaseMetric
 from torch import Tensor
 
+from mmlt.models.checks import check_switch
 from mmlt.registry import METRICS
 
 from .samples import check_predictions, label_vector
@@ -53,7 +54,7 @@ class DumpLogits(BaseMetric):
         super().__init__(collect_device=collect_device)
         self.out_file = Path(out_file)
         self.split = split
-        self.multi_label = multi_label
+        self.multi_label = check_switch('multi_label', multi_label)
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         """Keep what one batch adds.

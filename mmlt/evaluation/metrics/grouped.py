@@ -14,6 +14,7 @@ from mmlt.class_stats import ClassStats, check_by, check_groups
 from mmlt.class_stats.receiver import ClassStatsReceiver
 from mmlt.evaluation.functional import group_means
 from mmlt.evaluation.tables import class_table
+from mmlt.models.checks import check_switch
 
 
 class GroupedMetric(ClassStatsReceiver, BaseMetric):
@@ -41,6 +42,7 @@ class GroupedMetric(ClassStatsReceiver, BaseMetric):
 
     Raises:
         ValueError: If an argument is of no use.
+        TypeError: If ``per_class`` is neither True nor False.
     """
 
     group_key = '{}'
@@ -61,7 +63,7 @@ class GroupedMetric(ClassStatsReceiver, BaseMetric):
         self.thresholds = tuple(thresholds)
         self.group_names = tuple(group_names)
         self.by = by
-        self.per_class = per_class
+        self.per_class = check_switch('per_class', per_class)
         self.init_class_stats(class_stats)
 
     @property

@@ -21,6 +21,7 @@ from mmlt.evaluation.lvis import (
     summarize,
 )
 from mmlt.evaluation.tables import class_table
+from mmlt.models.checks import check_switch, is_size
 from mmlt.registry import METRICS
 
 from .samples import check_predictions
@@ -104,12 +105,13 @@ class LVISMetric(CocoMetric):
             ('max_dets', max_dets),
             ('max_dets_per_class', max_dets_per_class),
         ):
-            if cap is not None and (not isinstance(cap, int) or cap < 1):
+            if cap is not None and not is_size(cap):
                 raise ValueError(
                     f'{name} must be a whole number >= 1, or None for no '
                     f'cap, got {cap!r}'
                 )
-        if format_only and outfile_prefix is None:
+        check_switch('classwise', classwise)
+        if check_switch('format_only', format_only) and outfile_prefix is None:
             raise ValueError(
                 'format_only=True writes predictions only: say where with '
                 'outfile_prefix'

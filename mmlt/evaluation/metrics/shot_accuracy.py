@@ -11,6 +11,7 @@ from torch import Tensor
 
 from mmlt.class_stats import ClassStats
 from mmlt.evaluation.functional import nanmean, per_class_recall
+from mmlt.models.checks import is_size
 from mmlt.registry import METRICS
 
 from .grouped import GroupedMetric, is_single_label
@@ -55,9 +56,11 @@ class ShotAccuracy(GroupedMetric):
         group_names: Sequence[str] = ('few', 'medium', 'many'),
         **kwargs: Any,
     ) -> None:
-        self.topk = (topk,) if isinstance(topk, int) else tuple(topk)
-        if not self.topk or min(self.topk) < 1:
-            raise ValueError(f'topk must hold numbers >= 1, got {topk}')
+        self.topk = tuple(topk) if isinstance(topk, Sequence) else (topk,)
+        if not self.topk or not all(map(is_size, self.topk)):
+            raise ValueError(
+                f'topk must hold whole numbers >= 1, got {topk!r}'
+            )
         # The other entries of the result.
         taken = {'balanced', *(f'top{k}' for k in self.topk)}
         if taken & set(group_names):

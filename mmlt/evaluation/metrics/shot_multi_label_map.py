@@ -17,6 +17,7 @@ from mmlt.evaluation.functional import (
     f1_scores,
     nanmean,
 )
+from mmlt.models.checks import check_share
 from mmlt.registry import METRICS
 
 from .grouped import GroupedMetric, is_single_label
@@ -66,9 +67,7 @@ class ShotMultiLabelMAP(GroupedMetric):
         **kwargs: Any,
     ) -> None:
         super().__init__(thresholds, group_names, **kwargs)
-        if not 0 <= thr <= 1:
-            raise ValueError(f'thr must be in [0, 1], got {thr}')
-        self.thr = thr
+        self.thr = check_share('thr', thr)
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         """Keep scores and labels of each sample.
