@@ -128,6 +128,17 @@ def test_groups_of_the_config():
     assert 'accuracy/medium' not in result
 
 
+def test_groups_of_a_papers_code():
+    """In OLTR's code 20 training images are few and 100 many."""
+    metric = ShotAccuracy(thresholds='oltr', class_stats=[100, 99, 21, 20])
+    samples = [sample(k, np.eye(4)[k].tolist()) for k in (0, 1, 2)]
+    samples += [sample(3, np.eye(4)[0].tolist())]
+    result = evaluate(metric, samples)
+    assert metric.thresholds == (21, 100)
+    assert result['accuracy/many'] == result['accuracy/medium'] == 100.0
+    assert result['accuracy/few'] == 0.0
+
+
 def test_groups_by_instance_count():
     stats = {'image_count': [5, 5], 'instance_count': [5, 500]}
     samples = [sample(0, [0.2, 0.8]), sample(1, [0.2, 0.8])]
@@ -281,6 +292,7 @@ def test_two_ranks_count_no_sample_twice(on_two_ranks, tmp_path):
         (dict(topk=float('nan')), 'topk must .* got nan'),
         (dict(topk=None), 'topk must .* got None'),
         (dict(thresholds=(101, 20)), r'thresholds must .* got \(101, 20\)'),
+        (dict(thresholds='OLTR'), "thresholds must .* 'oltr'.* got 'OLTR'"),
         (dict(thresholds=(0, 20)), r'thresholds must .* got \(0, 20\)'),
         (dict(thresholds=(20, 50, 101)), 'group_names must hold 4 names'),
         (dict(group_names=('few', 'many')), 'group_names must hold 3 names'),

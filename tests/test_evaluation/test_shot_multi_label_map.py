@@ -155,7 +155,12 @@ def test_single_label_data_are_refused():
 
 @pytest.mark.parametrize(
     ('thresholds', 'tail', 'head'),
-    [((20, 101), [4, 5], [0, 1]), ((21, 100), [3, 4, 5], [0, 1, 2])],
+    [
+        ((20, 101), [4, 5], [0, 1]),
+        ((21, 100), [3, 4, 5], [0, 1, 2]),
+        ('oltr', [3, 4, 5], [0, 1, 2]),
+        ('db_loss', [4, 5], [0, 1, 2]),
+    ],
 )
 def test_boundaries(thresholds, tail, head):
     score, target = make_data()

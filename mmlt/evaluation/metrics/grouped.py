@@ -26,8 +26,9 @@ class GroupedMetric(ClassStatsReceiver, BaseMetric):
     the result, with a warning.
 
     Args:
-        thresholds (Sequence[int]): Rising training counts, each the first of
-            the next group, see :meth:`mmlt.class_stats.ClassStats.groups`.
+        thresholds (Sequence[int] | str): Rising training counts, each the
+            first of the next group, or the name of a paper's code, see
+            :meth:`mmlt.class_stats.ClassStats.groups`.
         group_names (Sequence[str]): Names of the groups, rarest first; one
             more than ``thresholds``.
         class_stats (ClassStats | dict | list | str | None): Training
@@ -49,7 +50,7 @@ class GroupedMetric(ClassStatsReceiver, BaseMetric):
 
     def __init__(
         self,
-        thresholds: Sequence[int],
+        thresholds: Sequence[int] | str,
         group_names: Sequence[str],
         class_stats: Any = None,
         by: str = 'image',
@@ -58,9 +59,8 @@ class GroupedMetric(ClassStatsReceiver, BaseMetric):
         prefix: str | None = None,
     ) -> None:
         super().__init__(collect_device=collect_device, prefix=prefix)
-        check_groups(thresholds, group_names)
         check_by(by)
-        self.thresholds = tuple(thresholds)
+        self.thresholds = check_groups(thresholds, group_names)
         self.group_names = tuple(group_names)
         self.by = by
         self.per_class = check_switch('per_class', per_class)

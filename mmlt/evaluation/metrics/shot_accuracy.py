@@ -22,9 +22,12 @@ from .samples import check_predictions
 class ShotAccuracy(GroupedMetric):
     """Top-k, balanced, and many- / medium- / few-shot accuracy in percent.
 
-    Groups follow `Large-Scale Long-Tailed Recognition in an Open World
-    <https://arxiv.org/abs/1904.05160>`_: more than 100, 20 to 100, and fewer
-    than 20 training images.
+    Groups follow the text of `Large-Scale Long-Tailed Recognition in an Open
+    World <https://arxiv.org/abs/1904.05160>`_ and the code of `Decoupling
+    Representation and Classifier <https://arxiv.org/abs/1910.09217>`_
+    (``thresholds='classifier_balancing'``): more than 100, 20 to 100, and
+    fewer than 20 training images. The code of the former has 100 or more, 21
+    to 99, and 20 or fewer: ``thresholds='oltr'``.
 
     The result holds ``top{k}``, ``balanced`` (mean recall of the classes) and
     one entry for each group: the **mean of its classes' accuracies**, as the
@@ -34,8 +37,9 @@ class ShotAccuracy(GroupedMetric):
 
     Args:
         topk (int | Sequence[int]): Which top-k accuracies to report.
-        thresholds (Sequence[int]): Rising training counts, each the first of
-            the next group.
+        thresholds (Sequence[int] | str): Rising training counts, each the
+            first of the next group, or a name, see
+            :meth:`mmlt.class_stats.ClassStats.groups`.
         group_names (Sequence[str]): Names of the groups, rarest first.
         **kwargs: ``class_stats``, ``by``, ``per_class``, ``collect_device``,
             ``prefix``: see :class:`GroupedMetric`.
@@ -52,7 +56,7 @@ class ShotAccuracy(GroupedMetric):
     def __init__(
         self,
         topk: int | Sequence[int] = (1,),
-        thresholds: Sequence[int] = (20, 101),
+        thresholds: Sequence[int] | str = (20, 101),
         group_names: Sequence[str] = ('few', 'medium', 'many'),
         **kwargs: Any,
     ) -> None:

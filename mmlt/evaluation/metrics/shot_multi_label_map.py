@@ -34,7 +34,9 @@ class ShotMultiLabelMAP(GroupedMetric):
     training images: tail ``n < 20``, medium ``20 <= n <= 100``, head
     ``n > 100``. A threshold is the first count of the next group, see
     :meth:`mmlt.class_stats.ClassStats.groups`: ``(21, 101)`` makes the tail
-    ``n <= 20`` and ``(20, 100)`` the head ``n >= 100``.
+    ``n <= 20``, as the text of `Distribution-Balanced Loss
+    <https://arxiv.org/abs/2007.09654>`_ has it, and ``'db_loss'``, which is
+    ``(20, 100)``, the head ``n >= 100``, as its code has it.
 
     A class without a positive sample in the test set has no AP and no recall:
     it is left out of all means but ``micro_f1``, and named in a warning.
@@ -43,8 +45,9 @@ class ShotMultiLabelMAP(GroupedMetric):
     Args:
         thr (float): A class is predicted for F1 if its score is at least
             this; a probability.
-        thresholds (Sequence[int]): Rising training counts, each the first of
-            the next group.
+        thresholds (Sequence[int] | str): Rising training counts, each the
+            first of the next group, or a name, see
+            :meth:`mmlt.class_stats.ClassStats.groups`.
         group_names (Sequence[str]): Names of the groups, rarest first.
         **kwargs: ``class_stats``, ``by``, ``per_class``, ``collect_device``,
             ``prefix``: see :class:`GroupedMetric`.
@@ -62,7 +65,7 @@ class ShotMultiLabelMAP(GroupedMetric):
     def __init__(
         self,
         thr: float = 0.5,
-        thresholds: Sequence[int] = (20, 101),
+        thresholds: Sequence[int] | str = (20, 101),
         group_names: Sequence[str] = ('tail', 'medium', 'head'),
         **kwargs: Any,
     ) -> None:
