@@ -6,7 +6,6 @@ last, as in MMDetection), D features.
 
 from __future__ import annotations
 
-import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -15,12 +14,18 @@ from torch import Tensor, nn
 
 from mmlt.class_stats import ClassStats
 from mmlt.class_stats.receiver import HOW_TO_GIVE_STATS
-from mmlt.models.checks import check_switch, is_number
+from mmlt.models.checks import check_switch
 from mmlt.models.losses.base import with_background
 from mmlt.models.losses.checks import check_prior
-from mmlt.models.losses.logit_adjusted_loss import LogitAdjustedLoss
-from mmlt.models.losses.pairwise_margin_loss import PairwiseMarginLoss
 from mmlt.registry import TASK_UTILS
+
+from .checks import (
+    adjusting_losses,
+    check_layer,
+    check_reference,
+    check_tau,
+    warn_of_tau,
+)
 
 
 def adjust_logits(
@@ -45,7 +50,7 @@ def adjust_logits(
         ValueError: If ``tau`` or ``log_prior`` is not finite or the shapes
             do not fit.
     """
-    _check_tau(tau)
+    check_tau(tau)
     if log_prior.dim() != 1 or not log_prior.isfinite().all():
         raise ValueError(
             'log_prior must hold one finite number for each class, got the '
@@ -97,8 +102,8 @@ def tau_normalize(
         ValueError: If ``tau`` or ``reference`` is unusable or the shapes do
             not fit.
     """
-    _check_tau(tau)
-    _check_reference(reference)
+    check_tau(tau)
+    check_reference(reference)
     check_switch('keep_bias', keep_bias)
     num_classes = len(weight) if num_classes is None else num_classes
     check_layer(weight, bias, num_classes)
@@ -142,7 +147,8 @@ class LogitAdjustment:
     background: str | float = 'mean'
 
     def __post_init__(self) -> None:
-        _check_tau(self.tau)
+        check_tau(self.tau)
+        warn_of_tau(type(self).__name__, self.tau)
         check_prior(self.by, self.zero_count, self.background)
 
     def __call__(
@@ -167,16 +173,12 @@ class LogitAdjustment:
 
     def check_model(self, model: nn.Module) -> None:
         """Raise if the model was trained with logit adjustment already."""
-        for name, module in model.named_modules():
-            if (isinstance(module, LogitAdjustedLoss) and module.tau) or (
-                isinstance(module, PairwiseMarginLoss)
-                and module.preset == 'logit_adjusted'
-            ):
-                raise ValueError(
-                    f'{name} is a {type(module).__name__}, whose raw logits '
-                    'are adjusted already: use either the loss or the '
-                    'post-hoc edit LogitAdjustment, never both'
-                )
+        for name, loss in adjusting_losses(model).items():
+            raise ValueError(
+                f'{name} is a {type(loss).__name__}, whose raw logits are '
+                'adjusted already: use either the loss or the post-hoc edit '
+                'LogitAdjustment, never both'
+            )
 
     def _log_prior(self, stats: ClassStats) -> Tensor:
         prior = stats.log_prior(self.by, self.zero_count, self.background)
@@ -203,8 +205,9 @@ class TauNorm:
     reference: str | float = 1.0
 
     def __post_init__(self) -> None:
-        _check_tau(self.tau)
-        _check_reference(self.reference)
+        check_tau(self.tau)
+        warn_of_tau(type(self).__name__, self.tau)
+        check_reference(self.reference)
         check_switch('keep_bias', self.keep_bias)
 
     def __call__(
@@ -231,48 +234,3 @@ class TauNorm:
 def describe(edit: Any) -> dict:
     """The config of an edit, with all its arguments."""
     return {'type': f'mmlt.{type(edit).__name__}', **asdict(edit)}
-
-
-def check_layer(weight: Tensor, bias: Tensor | None, num_classes: int) -> None:
-    """Raise unless these are weight and bias of a linear classifier.
-
-    Args:
-        weight (Tensor): (K, D) or (K, D, 1, 1).
-        bias (Tensor | None): (K,).
-        num_classes (int): C.
-
-    Raises:
-        ValueError: If the shapes do not fit.
-    """
-    if weight.dim() != 2 and (weight.dim() != 4 or weight[0, 0].numel() != 1):
-        raise ValueError(
-            'weight must have the shape (K, D), or (K, D, 1, 1) of a 1x1 '
-            f'convolution, got {tuple(weight.shape)}'
-        )
-    if len(weight) not in (num_classes, num_classes + 1):
-        raise ValueError(
-            f'weight has {len(weight)} rows: expected {num_classes}, one a '
-            f'class, or {num_classes + 1} with the background last'
-        )
-    if bias is not None and bias.shape != weight.shape[:1]:
-        raise ValueError(
-            f'bias has the shape {tuple(bias.shape)}, but the weight '
-            f'{tuple(weight.shape)} needs ({len(weight)},)'
-        )
-
-
-def _check_tau(tau: float) -> None:
-    if not is_number(tau) or not math.isfinite(tau):
-        raise ValueError(
-            f'tau must be a finite number, got {tau!r}; 0 changes nothing, '
-            '1.0 is the full correction'
-        )
-
-
-def _check_reference(reference: str | float) -> None:
-    if reference == 'mean':
-        return
-    if not is_number(reference) or not 0 < reference < math.inf:
-        raise ValueError(
-            f"reference must be 'mean' or a positive norm, got {reference!r}"
-        )

@@ -10,7 +10,7 @@ from torch import nn
 
 from mmlt.models.unwrap import unwrap
 
-from .edits import check_layer
+from .checks import check_layer
 
 # Where the heads of MMDetection and MMPretrain keep their last layers; two
 # layers where the head averages the logits of two tokens.

@@ -7,6 +7,7 @@ from torch import nn
 from mmlt.class_stats import ClassStats
 from mmlt.models.losses.logit_adjusted_loss import LogitAdjustedLoss
 from mmlt.models.losses.pairwise_margin_loss import PairwiseMarginLoss
+from mmlt.models.posthoc import checks
 from mmlt.models.posthoc.edits import (
     LogitAdjustment,
     TauNorm,
@@ -49,6 +50,25 @@ def test_adjust_logits_is_the_formula(tau, background):
     assert torch.equal(weight, old[0])
     assert torch.equal(bias, old[1])
     assert new_weight.data_ptr() != weight.data_ptr()
+
+
+@pytest.mark.parametrize('edit', ['LogitAdjustment', 'TauNorm'])
+def test_a_tau_that_hardly_anybody_means_is_told(edit, monkeypatch):
+    said = []
+    monkeypatch.setattr(
+        checks, 'print_log', lambda text, **kwargs: said.append(text)
+    )
+
+    def build(tau):
+        TASK_UTILS.build(dict(type=f'mmlt.{edit}', tau=tau))
+
+    for tau in (0, 0.5, 1.0, 10):
+        build(tau)
+    assert not said
+    build(-0.5)
+    build(11)
+    assert said[0].startswith(f'{edit}: tau=-0.5 favours frequent classes')
+    assert said[1].startswith(f'{edit}: tau=11 leaves little else')
 
 
 def test_adjust_logits_creates_a_missing_bias():
