@@ -164,6 +164,11 @@ CLASSIFIER = Kind(
 
 SMALL = dict(type='mmlt.CIFARResNet', depth=20)
 BILATERAL = dict(type='mmlt.BilateralBackbone', backbone=SMALL)
+MIXED = dict(
+    backbone=SMALL,
+    neck=dict(type='GlobalAveragePooling'),
+    head=dict(type='LinearClsHead', num_classes=C, in_channels=64),
+)
 # All others are drawn: a draw of some differs from device to device.
 ALL_OTHERS = dict(others_ratio=1e6)
 MARGINS = torch.linspace(-1, 1, C * C).view(C, C).tolist()
@@ -211,6 +216,14 @@ MODEL_CASES = {
     'EQLLoss': Case(BOX),
     'EQLv2Loss': Case(BOX),
     'LogitAdjustedLoss': Case(SOFTMAX),
+    'ManifoldMixupClassifier': Case(
+        CLASSIFIER,
+        (
+            dict(MIXED, places=['input']),
+            dict(MIXED, places=[1], remix=dict()),
+            dict(MIXED, places=[2], two_samplers=True),
+        ),
+    ),
     'MultiLabelLDAMLoss': Case(MULTI_LABEL),
     'PFC': Case(NECK, (dict(in_channels=D, dropout=0.0),)),
     'PairwiseMarginLoss': Case(

@@ -1,3 +1,4 @@
 from .bbn import BBNClassifier
+from .manifold_mixup import ManifoldMixupClassifier
 
-__all__ = ['BBNClassifier']
+__all__ = ['BBNClassifier', 'ManifoldMixupClassifier']

@@ -1,0 +1,7 @@
+_base_ = [
+    '../baselines/ce_resnet20_40e_cifar10-jpeg-lt-if100.py',
+    '../_base_/methods/mixup.py',
+]
+
+model = _base_.two_samplers
+train_dataloader = dict(batch_sampler=_base_.batch_sampler)
