@@ -201,6 +201,30 @@ def test_iteration_based_loop(tmp_path, workers, persistent):
     assert_resumes(tmp_path, config, stop=4)
 
 
+@pytest.mark.parametrize(
+    'head',
+    [
+        dict(loss=dict(type='mmlt.ClassWeightedCELoss')),
+        dict(
+            type='mmlt.CosineClsHead',
+            loss=dict(type='mmlt.LDAMLoss', class_weight='inverse'),
+        ),
+    ],
+)
+@pytest.mark.parametrize('by_epoch', [True, False])
+def test_deferred_reweighting(tmp_path, head, by_epoch):
+    neck = dict(type='GlobalAveragePooling')
+    config = classification(0, False, neck, by_epoch)
+    config['model']['head'].update(head, loss=dict(head['loss'], beta=0.9))
+    config['model']['head']['loss']['class_stats'] = [9, 3, 1]
+    # In the phase that has class weights.
+    begin, stop = (1, 6) if by_epoch else (3, 4)
+    config['default_hooks'] = dict(
+        reweight=dict(type='mmlt.DeferredReweightHook', begin=begin)
+    )
+    assert_resumes(tmp_path, config, stop)
+
+
 def resume_on_rank(rank, folder):
     config = classification(2, True, PFC)
     inputs, weights = train(folder / 'whole', config)

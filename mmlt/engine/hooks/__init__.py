@@ -2,6 +2,7 @@ from .alpha_schedule_hook import AlphaScheduleHook
 from .channels_last_hook import ChannelsLastHook
 from .class_stats_hook import ClassStatsHook
 from .classifier_edit_hook import ClassifierEditHook
+from .deferred_reweight_hook import DeferredReweightHook
 from .random_state_hook import RandomStateHook
 from .trainable_parts_hook import TrainablePartsHook
 
@@ -10,6 +11,7 @@ __all__ = [
     'ChannelsLastHook',
     'ClassStatsHook',
     'ClassifierEditHook',
+    'DeferredReweightHook',
     'RandomStateHook',
     'TrainablePartsHook',
 ]

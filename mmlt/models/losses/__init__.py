@@ -2,6 +2,7 @@ from .bags_loss import BAGSLoss
 from .base import BoxLoss, MultiLabelLoss, SoftmaxLoss
 from .box_focal_loss import BoxFocalLoss
 from .class_balanced_focal_loss import ClassBalancedFocalLoss
+from .class_weighted_ce_loss import ClassWeightedCELoss
 from .distribution_balanced_loss import (
     DistributionBalancedLoss,
     distribution_balanced_loss,
@@ -12,6 +13,7 @@ from .eql_loss import EQLLoss
 from .eqlv2_loss import EQLv2Loss
 from .focal_bce import focal_bce
 from .group_softmax import bags_loss
+from .ldam_loss import LDAMLoss
 from .logit_adjusted_loss import LogitAdjustedLoss, logit_adjusted_loss
 from .multi_label_ldam_loss import MultiLabelLDAMLoss
 from .pairwise_margin_loss import (
@@ -21,22 +23,28 @@ from .pairwise_margin_loss import (
 )
 from .reweighted_bce_loss import ReweightedBCELoss
 from .seesaw_loss import SeesawLoss, seesaw_loss
+from .softmax_focal_loss import SoftmaxFocalLoss, softmax_focal_loss
+from .vs_loss import VSLoss
 
 __all__ = [
     'BAGSLoss',
     'BoxFocalLoss',
     'BoxLoss',
     'ClassBalancedFocalLoss',
+    'ClassWeightedCELoss',
     'DistributionBalancedLoss',
     'EQLLoss',
     'EQLv2Loss',
+    'LDAMLoss',
     'LogitAdjustedLoss',
     'MultiLabelLDAMLoss',
     'MultiLabelLoss',
     'PairwiseMarginLoss',
     'ReweightedBCELoss',
     'SeesawLoss',
+    'SoftmaxFocalLoss',
     'SoftmaxLoss',
+    'VSLoss',
     'bags_loss',
     'distribution_balanced_loss',
     'focal_bce',
@@ -46,4 +54,5 @@ __all__ = [
     'pairwise_margin_loss',
     'rebalanced_weight',
     'seesaw_loss',
+    'softmax_focal_loss',
 ]

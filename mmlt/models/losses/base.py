@@ -10,6 +10,7 @@ classifier.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -28,6 +29,7 @@ from .checks import (
     check_range,
     check_reduction,
 )
+from .class_weights import check_beta, check_class_weight, class_weights
 
 
 class ElementLoss(ClassStatsModule):
@@ -61,6 +63,9 @@ class ElementLoss(ClassStatsModule):
         self.reduction = reduction
         self.loss_weight = check_number('loss_weight', loss_weight)
         self.is_first_batch = True
+        # A buffer, so that no value is compiled in.
+        reweights = torch.tensor(True)
+        self.register_buffer('reweights', reweights, persistent=False)
         self.init_class_stats(class_stats)
 
     def tables(self, stats: ClassStats) -> dict[str, Any]:
@@ -98,6 +103,15 @@ class ElementLoss(ClassStatsModule):
         return target, weight
 
     @property
+    def can_defer(self) -> bool:
+        """Whether it has class weights: uses :meth:`unless_deferred`."""
+        return False
+
+    def unless_deferred(self, class_weight: Tensor) -> Tensor:
+        """The weights, or ones while ``DeferredReweightHook`` says so."""
+        return torch.where(self.reweights, class_weight, 1.0)
+
+    @property
     def needs_class_stats(self) -> bool:
         """Whether it raises without class statistics."""
         return type(self).tables is not ElementLoss.tables
@@ -105,14 +119,18 @@ class ElementLoss(ClassStatsModule):
     def on_class_stats(self, stats: ClassStats) -> None:
         """Keep the tables."""
         for name, table in self.tables(stats).items():
-            table = torch.as_tensor(table)
-            known = getattr(self, name, None)
-            if table.is_floating_point():
-                # Unless the module has been moved to another precision.
-                dtype = torch.float32 if known is None else known.dtype
-                table = table.to(dtype)
-            table = table.to(self.num_images.device)
-            self.register_buffer(name, table, persistent=False)
+            self.keep_table(name, table)
+
+    def keep_table(self, name: str, table: Any) -> None:
+        """Keep one of them as a buffer."""
+        table = torch.as_tensor(table)
+        known = getattr(self, name, None)
+        if table.is_floating_point():
+            # Unless the module has been moved to another precision.
+            dtype = torch.float32 if known is None else known.dtype
+            table = table.to(dtype)
+        table = table.to(self.num_images.device)
+        self.register_buffer(name, table, persistent=False)
 
     def forward(
         self,
@@ -185,8 +203,99 @@ class SoftmaxLoss(ElementLoss):
 
     Logits are (B, C), or (B, C + 1) in a detector of MMDetection, with the
     background last. Targets are (B,) labels, or (B, K) distributions over
-    the columns (mixup, label smoothing). ``element_loss`` returns (B,).
+    the columns (mixup, label smoothing). ``element_loss`` returns (B,) and is
+    linear in the target: a distribution has the mean loss of its classes.
+
+    Args:
+        class_stats (ClassStats | dict | list | str | None): See
+            :class:`ElementLoss`.
+        reduction (str): ``'none'``, ``'mean'`` or ``'sum'``.
+        loss_weight (float): Weight of the loss.
+        class_weight (str | Sequence[float] | None): Weight of each label:
+            ``'inverse'``, ``'inverse_sqrt'`` or ``'effective_number'``, see
+            :func:`~mmlt.models.losses.class_weights.class_weights`, or (C,)
+            numbers >= 0, taken as they are. The background of a detector has
+            the weight 1. Defaults to None: all have.
+        beta (float): Of ``'effective_number'``, in [0, 1).
+        average (str): What the mean is over: ``'samples'``, as in the
+            libraries of OpenMMLab, or ``'weights'``, as in PyTorch: the
+            weights of the labels are divided by their mean over the batch.
+
+    Raises:
+        TypeError: If ``class_weight`` or ``beta`` is of another type.
+        ValueError: For an unknown name, or a number out of range.
     """
+
+    def __init__(
+        self,
+        class_stats: Any = None,
+        reduction: str = 'mean',
+        loss_weight: float = 1.0,
+        class_weight: str | Sequence[float] | None = None,
+        beta: float = 0.9999,
+        average: str = 'samples',
+    ) -> None:
+        if average not in ('samples', 'weights'):
+            raise ValueError(
+                f"average must be 'samples' or 'weights', got {average!r}"
+            )
+        self.class_weight = check_class_weight(class_weight)
+        self.beta = check_beta(beta)
+        self.average = average
+        super().__init__(None, reduction, loss_weight)
+        if isinstance(self.class_weight, list):
+            given = torch.tensor(self.class_weight, dtype=torch.float32)
+            self.register_buffer('label_weight', given, persistent=False)
+        # Last, since they have to have as many classes as there are weights.
+        self.init_class_stats(class_stats)
+
+    @property
+    def can_defer(self) -> bool:
+        """Whether it has class weights."""
+        return self.class_weight is not None
+
+    @property
+    def needs_class_stats(self) -> bool:
+        """Whether it raises without class statistics."""
+        # Not by super(), which torch.compile does not follow to a property.
+        has_tables = type(self).tables is not ElementLoss.tables
+        return has_tables or isinstance(self.class_weight, str)
+
+    def on_class_stats(self, stats: ClassStats) -> None:
+        """Keep the tables, and the weights of the labels."""
+        kind = self.class_weight
+        if isinstance(kind, list) and len(kind) != stats.num_classes:
+            raise ValueError(
+                f'class_weight has {len(kind)} numbers, but the class '
+                f'statistics hold {stats.num_classes} classes; give one '
+                'number for each class'
+            )
+        super().on_class_stats(stats)
+        if isinstance(kind, str):
+            weight = class_weights(stats, kind, self.beta)
+            self.keep_table('label_weight', weight)
+
+    def prepare(
+        self, cls_score: Tensor, target: Tensor, weight: Tensor | None
+    ) -> tuple[Tensor, Tensor | None]:
+        """Weigh the labels; a distribution takes the weights itself."""
+        if self.class_weight is None:
+            return target, weight
+        of_class = with_background(self.label_weight, cls_score.size(1), 1.0)
+        of_class = self.unless_deferred(of_class)
+        weight = torch.ones_like(cls_score[:, 0]) if weight is None else weight
+        if target.dim() == 1:
+            of_sample = of_class[target]
+            weighted = weight * of_sample
+        else:
+            target = target * of_class
+            of_sample = target.sum(dim=1)
+            weighted = weight
+        if self.average == 'weights':
+            total = (weight * of_sample).sum()
+            tiny = torch.finfo(total.dtype).tiny
+            weighted = weighted * weight.sum() / total.clamp_min(tiny)
+        return target, weighted
 
     def check_target(self, cls_score: Tensor, target: Tensor) -> None:
         """Raise unless these are labels or distributions."""

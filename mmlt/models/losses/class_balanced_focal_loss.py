@@ -2,32 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from mmlt.class_stats import ClassStats
-from mmlt.models.checks import check_number
 from mmlt.registry import MODELS
 
 from .base import MultiLabelLoss
 from .checks import settings
+from .class_weights import check_beta, inverse_effective_number
 from .focal_bce import FOCAL, focal_bce
-
-
-def balanced_weight(count: Tensor, beta: float) -> Tensor:
-    """``(1 - beta) / (1 - beta^n)``: 1 over the effective number of samples.
-
-    `Class-Balanced Loss <https://arxiv.org/abs/1901.05555>`_, Eq. 2.
-
-    Args:
-        count (Tensor): ``n`` >= 1, of any shape.
-        beta (float): In [0, 1).
-    """
-    log_beta = math.log(beta) if beta else -math.inf
-    return (beta - 1) / torch.expm1(count * log_beta)
 
 
 def mean_of_labels(target: Tensor, values: Tensor) -> Tensor:
@@ -67,6 +53,8 @@ class ClassBalancedFocalLoss(MultiLabelLoss):
         ValueError: For an unknown mode, or a number out of range.
     """
 
+    can_defer = True
+
     def __init__(
         self,
         mode: str = 'by_class',
@@ -79,17 +67,15 @@ class ClassBalancedFocalLoss(MultiLabelLoss):
             raise ValueError(
                 f'mode must be one of {sorted(MODES)}, got {mode!r}'
             )
-        if check_number('beta', beta) >= 1:
-            raise ValueError(f'beta must be in [0, 1), got {beta}')
         self.mode = mode
-        self.beta = beta
+        self.beta = check_beta(beta)
         self.focal = settings('focal', focal, FOCAL)
         super().__init__(class_stats, **kwargs)
 
     def tables(self, stats: ClassStats) -> dict[str, Tensor]:
         """Counts and weights (C,), and the mean of the latter, unscaled."""
         count = torch.from_numpy(stats.positive_count()).double()
-        weight = balanced_weight(count, self.beta)
+        weight = inverse_effective_number(count, self.beta)
         mean = weight.mean()
         return {
             'count': count,
@@ -104,7 +90,9 @@ class ClassBalancedFocalLoss(MultiLabelLoss):
         if self.mode == 'average_n':
             # As precise as the weights of the classes.
             count = mean_of_labels(target.double(), self.count.double())
-            weight = balanced_weight(count, self.beta) / self.mean_weight
+            weight = (
+                inverse_effective_number(count, self.beta) / self.mean_weight
+            )
             weight = weight.to(target.dtype)
         elif self.mode == 'average_w':
             weight = mean_of_labels(target, self.class_weight)
@@ -114,7 +102,7 @@ class ClassBalancedFocalLoss(MultiLabelLoss):
         return torch.where(target.any(1, keepdim=True), weight, 1.0)
 
     def element_loss(self, cls_score: Tensor, target: Tensor) -> Tensor:
-        weight = self.weight(target)
+        weight = self.unless_deferred(self.weight(target))
         focal = self.focal or dict(gamma=0.0, balance=1.0)
         loss = focal_bce(cls_score, target, focal['gamma'])
         return focal['balance'] * weight * loss

@@ -13,6 +13,7 @@ from mmlt.models.checks import check_number
 from mmlt.registry import MODELS
 
 from .base import MultiLabelLoss
+from .ldam_loss import ldam_margins
 
 
 @MODELS.register_module()
@@ -58,8 +59,7 @@ class MultiLabelLDAMLoss(MultiLabelLoss):
 
     def tables(self, stats: ClassStats) -> dict[str, np.ndarray]:
         """Margins (C,)."""
-        count = stats.positive_count()
-        return {'margin': self.max_margin * (count.min() / count) ** 0.25}
+        return {'margin': ldam_margins(stats, self.max_margin)}
 
     def element_loss(self, cls_score: Tensor, target: Tensor) -> Tensor:
         return F.binary_cross_entropy_with_logits(

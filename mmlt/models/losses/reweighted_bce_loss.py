@@ -37,6 +37,8 @@ class ReweightedBCELoss(MultiLabelLoss):
         ValueError: If ``power`` is negative or not finite.
     """
 
+    can_defer = True
+
     def __init__(
         self,
         power: float = 0.5,
@@ -55,5 +57,8 @@ class ReweightedBCELoss(MultiLabelLoss):
 
     def element_loss(self, cls_score: Tensor, target: Tensor) -> Tensor:
         return F.binary_cross_entropy_with_logits(
-            cls_score, target, self.class_weight, reduction='none'
+            cls_score,
+            target,
+            self.unless_deferred(self.class_weight),
+            reduction='none',
         )

@@ -23,6 +23,7 @@ from mmlt.models.losses import (
     SoftmaxLoss,
 )
 from mmlt.models.losses.base import ElementLoss
+from mmlt.models.losses.class_weights import class_weights
 from mmlt.registry import MODELS
 
 C, B = 4, 8
@@ -181,6 +182,83 @@ def test_soft_target_is_mixture_of_hard_targets(name):
     mixed = 0.3 * F.one_hot(first, C) + 0.7 * F.one_hot(second, C)
     expected = 0.3 * loss(scores, first) + 0.7 * loss(scores, second)
     assert_close(loss(scores, mixed), expected)
+
+
+@pytest.mark.parametrize('name', SOFTMAX)
+def test_class_weights_of_softmax_losses(name):
+    plain = make(name, class_stats=STATS, class_weight=None)
+    scores, target = make_batch(plain)
+    each = plain(scores, target, reduction_override='none')
+    given = [0.5, 1.0, 2.0, 0.0]
+    weight = torch.tensor(given)[target]
+    loss = make(name, class_stats=STATS, class_weight=given)
+    assert_close(loss(scores, target), (weight * each).sum() / B)
+    samples = torch.rand(B)
+    total = (samples * weight * each).sum()
+    assert_close(loss(scores, target, samples, 5.0), total / 5)
+    by_weight = make(
+        name, class_stats=STATS, class_weight=given, average='weights'
+    )
+    assert_close(by_weight(scores, target), total_by(weight, each))
+    weighted = by_weight(scores, target, samples, samples.sum())
+    assert_close(weighted, total_by(samples * weight, each))
+    # All labels without weight.
+    lost = torch.full_like(target, 3)
+    assert by_weight(scores, lost) == 0
+    # A distribution has the weighted mean of its classes.
+    other = target.flip(0)
+    mixed = 0.3 * F.one_hot(target, C) + 0.7 * F.one_hot(other, C)
+    expected = 0.3 * loss(scores, target) + 0.7 * loss(scores, other)
+    assert_close(loss(scores, mixed), expected)
+    parts = (mixed * torch.tensor(given)).sum(1).mean()
+    assert_close(by_weight(scores, mixed), expected / parts)
+    # The background of a detector.
+    boxes = torch.randn(B, C + 1)
+    background = torch.full_like(target, C)
+    assert_close(loss(boxes, background), plain(boxes, background))
+
+
+def total_by(weight, each):
+    return (weight * each).sum() / weight.sum()
+
+
+@pytest.mark.parametrize('name', SOFTMAX)
+def test_class_weights_of_the_statistics_can_be_deferred(name):
+    weight = class_weights(STATS, 'effective_number', 0.9)
+    given = make(name, class_stats=STATS, class_weight=weight.numpy())
+    plain = make(name, class_stats=STATS, class_weight=None)
+    loss = make(name, class_weight='effective_number', beta=0.9)
+    scores, target = make_batch(loss)
+    with pytest.raises(ValueError, match='ClassStatsHook'):
+        loss(scores, target)
+    loss.set_class_stats(STATS)
+    assert_close(loss(scores, target), given(scores, target))
+    loss.reweights.fill_(False)
+    assert_close(loss(scores, target), plain(scores, target))
+    assert loss.can_defer
+    assert not plain.can_defer
+    assert 'reweights' not in loss.state_dict()
+
+
+@pytest.mark.parametrize(
+    ('kwargs', 'error', 'message'),
+    [
+        (dict(class_weight='sqrt'), ValueError, r"'inverse_sqrt'.*'sqrt'"),
+        (dict(class_weight=2), TypeError, 'a list of numbers'),
+        (dict(class_weight=[]), TypeError, 'a list of numbers'),
+        (dict(class_weight=[1, True]), TypeError, 'class_weight.*True'),
+        (dict(class_weight=[1, math.nan]), ValueError, 'class_weight.*nan'),
+        (dict(class_weight=[1, -1]), ValueError, 'class_weight.*-1'),
+        (dict(class_weight=[0, 0]), ValueError, 'must not be all 0'),
+        (dict(class_weight=[1, 2]), ValueError, 'has 2 numbers.* 4 classes'),
+        (dict(beta=1), ValueError, r'beta must be in \[0, 1\), got 1'),
+        (dict(beta='x'), TypeError, "beta.*'x'"),
+        (dict(average='batch'), ValueError, "'samples' or 'weights'"),
+    ],
+)
+def test_wrong_class_weights_are_refused(kwargs, error, message):
+    with pytest.raises(error, match=message):
+        make('LogitAdjustedLoss', class_stats=STATS, **kwargs)
 
 
 @pytest.mark.parametrize('name', SOFTMAX)
