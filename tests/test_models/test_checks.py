@@ -50,6 +50,8 @@ NUMBERS = [
     ('EQLv2Loss', 'alpha'),
     ('EQLv2Loss', 'gamma'),
     ('EQLv2Loss', 'mu'),
+    ('EfficientNetLite0', 'drop_path_rate'),
+    ('EfficientNetLite0', 'frozen_stages'),
     ('LogitAdjustedLoss', 'background'),
     ('MultiLabelLDAMLoss', 'max_margin'),
     ('MultiLabelLDAMLoss', 'scale'),
@@ -71,6 +73,7 @@ SWITCHES = [
     ('CIFARResNet', 'norm_eval'),
     ('CIFARResNet', 'with_cp'),
     ('CIFARResNet', 'zero_init_residual'),
+    ('EfficientNetLite0', 'norm_eval'),
     ('SeesawLoss', 'return_dict'),
     ('SeesawLoss', 'use_sigmoid'),
 ]
