@@ -1,0 +1,9 @@
+_base_ = '../baselines/ce_resnet32_200e_cifar10-lt-if100.py'
+
+model = dict(
+    head=dict(
+        loss=dict(
+            type='mmlt.SoftmaxFocalLoss', class_weight='effective_number'
+        )
+    )
+)

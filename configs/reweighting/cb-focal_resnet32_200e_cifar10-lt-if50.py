@@ -1,0 +1,3 @@
+_base_ = './cb-focal_resnet32_200e_cifar10-lt-if100.py'
+
+train_dataloader = dict(dataset=dict(imbalance_factor=50))

@@ -1,0 +1,6 @@
+_base_ = [
+    '../baselines/ce_resnet50_90e_inaturalist2017.py',
+    '../_base_/methods/deferred.py',
+]
+
+train_dataloader = dict(sampler=dict(_base_.drs, epoch=60))

@@ -1,0 +1,7 @@
+_base_ = [
+    '../baselines/ce_resnet20_40e_cifar10-jpeg-lt-if100.py',
+    '../_base_/methods/deferred.py',
+]
+
+model = dict(head=dict(loss=_base_.weighted_ce))
+default_hooks = dict(reweight=dict(_base_.drw, begin=32))

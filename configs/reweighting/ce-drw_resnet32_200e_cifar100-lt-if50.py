@@ -1,0 +1,3 @@
+_base_ = './ce-drw_resnet32_200e_cifar100-lt-if100.py'
+
+train_dataloader = dict(dataset=dict(imbalance_factor=50))
