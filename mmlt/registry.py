@@ -97,6 +97,7 @@ TRANSFORMS = Registry(root.TRANSFORMS, 'mmlt.datasets.transforms')
 MODELS = Registry(root.MODELS, 'mmlt.models')
 TASK_UTILS = Registry(root.TASK_UTILS, 'mmlt.models.posthoc')
 HOOKS = Registry(root.HOOKS, 'mmlt.engine.hooks')
+LOOPS = Registry(root.LOOPS, 'mmlt.engine.loops')
 OPTIM_WRAPPERS = Registry(root.OPTIM_WRAPPERS, 'mmlt.engine.optim_wrappers')
 METRICS = Registry(root.METRICS, 'mmlt.evaluation.metrics')
 

@@ -213,6 +213,44 @@ def test_says_what_a_checkpoint_does_not_fill(tmp_path):
     assert 'fit: trunk.0.bias (4,), in the checkpoint absent\n' in log
 
 
+@pytest.mark.parametrize('prefix', ['', 'module.'])
+def test_fresh_parts_are_not_loaded(tmp_path, prefix):
+    first = {k: v + 1 for k, v in Toy().state_dict().items()}
+    content = {'state_dict': {prefix + k: v for k, v in first.items()}}
+    path = tmp_path / 'first.pth'
+    torch.save(content, path)
+    runner = make_runner(
+        tmp_path,
+        ['heads.1'],
+        load_from=str(path),
+        hook=dict(fresh=True),
+        optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.0)),
+    )
+    before = state(runner)
+    runner.train()
+    after = state(runner)
+    for name, value in after.items():
+        expected = before if name.startswith('heads.1') else first
+        assert value.equal(expected[name]), name
+    assert 'Trained afresh, not loaded: heads.1.weight' in log_of(runner)
+
+
+def test_fresh_parts_are_resumed(tmp_path):
+    hook = dict(fresh=True)
+    straight = make_runner(tmp_path / 'a', ['heads.0'], hook=hook)
+    straight.train()
+    make_runner(tmp_path / 'b', ['heads.0'], epochs=1, hook=hook).train()
+    resumed = make_runner(tmp_path / 'b', ['heads.0'], resume=True, hook=hook)
+    resumed.train()
+    assert changed(state(straight), state(resumed)) == set()
+
+
+@pytest.mark.parametrize('switch', ['norm_eval', 'fresh'])
+def test_switches(tmp_path, switch):
+    with pytest.raises(TypeError, match=f'{switch} must be True or False'):
+        make_runner(tmp_path, ['heads'], hook={switch: 'no'})
+
+
 def test_names_are_those_behind_torch_compile(tmp_path):
     model = torch.compile(Toy(), backend='eager')
     runner = make_runner(tmp_path / 'a', ['heads.1'], model=model)

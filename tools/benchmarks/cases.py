@@ -115,6 +115,12 @@ def head_scores(head: nn.Module, feature: Tensor, samples: list) -> Values:
     return named([sample.pred_score for sample in predicted])
 
 
+def class_means_batch(head: nn.Module) -> tuple[Tensor, list]:
+    """Features and samples, once the head has means of such features."""
+    head.set_means([(torch.randn(B, D), torch.arange(B) % C)])
+    return torch.randn(B, D), labels()
+
+
 def feature_loss(module: nn.Module, inputs: Tensor, rest: None) -> Values:
     """Features, and a loss of them that batch norm leaves a gradient."""
     features = named(module(inputs))
@@ -143,6 +149,7 @@ BBN_HEAD = Kind(
     lambda head, pair, samples: named(head(tuple(pair))),
     dict(num_classes=C, in_channels=D),
 )
+NCM_HEAD = HEAD._replace(batch=class_means_batch)
 BOX_HEAD = Kind(
     lambda head: (torch.randn(B, D, 2, 2), boxes()),
     lambda head, maps, rest: box_loss(head.loss_cls, head(maps)[0], rest),
@@ -210,11 +217,19 @@ MODEL_CASES = {
             dict(mode='min_n'),
         ),
     ),
+    'ClassWeightedCELoss': Case(SOFTMAX, ({}, dict(average='weights'))),
+    'CosineClsHead': Case(
+        HEAD,
+        (dict(loss=dict(type='mmlt.LDAMLoss')), dict(learn_scale=True)),
+    ),
     'DistributionBalancedLoss': Case(
         MULTI_LABEL, ({}, dict(ntr=None, focal=None))
     ),
     'EQLLoss': Case(BOX),
     'EQLv2Loss': Case(BOX),
+    'EfficientNetLite0': Case(BACKBONE),
+    'LDAMLoss': Case(SOFTMAX),
+    'LWSHead': Case(HEAD),
     'LogitAdjustedLoss': Case(SOFTMAX),
     'ManifoldMixupClassifier': Case(
         CLASSIFIER,
@@ -225,6 +240,14 @@ MODEL_CASES = {
         ),
     ),
     'MultiLabelLDAMLoss': Case(MULTI_LABEL),
+    'NCMHead': Case(
+        NCM_HEAD,
+        (
+            dict(normalize='plain'),
+            dict(normalize='l2'),
+            dict(normalize='cl2n'),
+        ),
+    ),
     'PFC': Case(NECK, (dict(in_channels=D, dropout=0.0),)),
     'PairwiseMarginLoss': Case(
         SOFTMAX,
@@ -236,6 +259,10 @@ MODEL_CASES = {
     ),
     'ReweightedBCELoss': Case(MULTI_LABEL),
     'SeesawLoss': Case(BOX),
+    'SoftmaxFocalLoss': Case(
+        SOFTMAX, ({}, dict(class_weight='effective_number'))
+    ),
+    'VSLoss': Case(SOFTMAX),
 }
 """For each registered model, what is checked."""
 

@@ -5,15 +5,20 @@ from __future__ import annotations
 import difflib
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
-from pathlib import Path
 
 from mmcv.cnn import is_norm
 from mmengine.hooks import Hook
-from mmengine.model import PretrainedInit, is_model_wrapper
+from mmengine.model import is_model_wrapper
 from mmengine.optim import OptimWrapper
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
+from mmlt.engine.first_stage import (
+    check_first_stage,
+    random_parameters,
+    shorten,
+)
+from mmlt.models.checks import check_switch
 from mmlt.models.unwrap import unwrap
 from mmlt.registry import HOOKS
 
@@ -32,13 +37,19 @@ class TrainablePartsHook(Hook):
             in the shell: ``'roi_head.bbox_head.fc_cls'``, in a cascade
             ``'roi_head.bbox_head.*.fc_cls'``.
         norm_eval (bool): Let the normalisation layers of frozen parts use
-            and keep their running statistics. Defaults to True.
+            and keep their running statistics. The code of cRT and LWS leaves
+            them in training mode, so that they adapt to the sampler: False.
+            Defaults to True.
+        fresh (bool): Start the trainable parts anew, as cRT does, also if
+            ``load_from`` has them. A resumed run goes on with its own.
+            Defaults to False.
 
     Raises:
         ValueError: Before training, if a name fits no trainable parameter,
             or what is frozen has random values: nothing was loaded or resumed
             and no ``init_cfg`` of the model is ``Pretrained``.
-        TypeError: If the model is sharded over the ranks.
+        TypeError: If a switch is neither True nor False, or the model is
+            sharded over the ranks.
         FileNotFoundError: Before training, if ``load_from`` does not exist.
 
     Example:
@@ -51,7 +62,10 @@ class TrainablePartsHook(Hook):
     """
 
     def __init__(
-        self, trainable: Sequence[str], norm_eval: bool = True
+        self,
+        trainable: Sequence[str],
+        norm_eval: bool = True,
+        fresh: bool = False,
     ) -> None:
         if isinstance(trainable, str) or not trainable:
             raise ValueError(
@@ -59,7 +73,8 @@ class TrainablePartsHook(Hook):
                 f'{trainable!r}'
             )
         self.trainable = list(trainable)
-        self.norm_eval = norm_eval
+        self.norm_eval = check_switch('norm_eval', norm_eval)
+        self.fresh = check_switch('fresh', fresh)
         self._frozen: set[str] = set()
         self._frozen_norms: list[nn.Module] = []
 
@@ -67,7 +82,7 @@ class TrainablePartsHook(Hook):
         """Freeze, before the weights are initialised or loaded."""
         if not isinstance(runner.optim_wrapper, OptimWrapper):
             return  # Validation or test: there is nothing to train.
-        _check_first_stage(runner._load_from)
+        check_first_stage(runner._load_from)
         model, wrapped = runner.model, is_model_wrapper(runner.model)
         if wrapped and not isinstance(model, DistributedDataParallel):
             raise TypeError(
@@ -89,10 +104,13 @@ class TrainablePartsHook(Hook):
         """
         if not isinstance(runner.optim_wrapper, OptimWrapper):
             return
+        state = checkpoint.get('state_dict', checkpoint)
+        if self.fresh and not runner._resume:
+            self._forget(state)
         # The prefix of torch.compile stays: MMEngine loads by these names.
         content = {
             name.removeprefix('module.'): tuple(value.shape)
-            for name, value in checkpoint.get('state_dict', checkpoint).items()
+            for name, value in state.items()
         }
         new, lost = [], []
         for name, parameter in runner.model.named_parameters():
@@ -108,22 +126,16 @@ class TrainablePartsHook(Hook):
         if lost:
             runner.logger.warning(
                 'Frozen at random values, because the checkpoint does not '
-                f'fit: {_shorten(lost)}'
+                f'fit: {shorten(lost)}'
             )
 
     def before_train(self, runner) -> None:
-        """Stop if frozen parts have random values.
-
-        The tools of MMDetection and MMPretrain clear ``load_from`` when they
-        are to resume, also if there is nothing to resume.
-        """
-        if runner._has_loaded:
-            return
-        lost = _not_pretrained(unwrap(runner.model), self._frozen)
+        """Stop if frozen parts have random values."""
+        lost = random_parameters(runner, self._frozen)
         if lost:
             raise ValueError(
                 'trainable: the parts that are not named would stay at '
-                f'random values: {_shorten(lost)}; give the model whose parts '
+                f'random values: {shorten(lost)}; give the model whose parts '
                 'are to be trained by load_from, as in --cfg-options '
                 'load_from=PATH, and begin without --resume'
             )
@@ -133,6 +145,13 @@ class TrainablePartsHook(Hook):
         # The loops call `model.train()` after `before_train_epoch`.
         for norm in self._frozen_norms:
             norm.eval()
+
+    def _forget(self, state: dict) -> None:
+        """Take the trainable parts out of what is about to be loaded."""
+        for name in [*state]:
+            plain = name.removeprefix('module.').removeprefix('_orig_mod.')
+            if any(_fits(pattern, plain) for pattern in self.trainable):
+                del state[name]
 
     def _freeze(self, runner, model: nn.Module) -> None:
         parameters = dict(model.named_parameters())
@@ -159,30 +178,8 @@ class TrainablePartsHook(Hook):
         total = sum(parameter.numel() for parameter in parameters.values())
         runner.logger.info(
             f'Training {number:,} of {total:,} parameters '
-            f'({number / total:.2%}): {_shorten(kept)}'
+            f'({number / total:.2%}): {shorten(kept)}'
         )
-
-
-def _check_first_stage(load_from: str | None) -> None:
-    # A path with a protocol is for MMEngine to resolve.
-    if load_from is None or '://' in load_from or Path(load_from).is_file():
-        return
-    raise FileNotFoundError(
-        f'load_from={load_from!r}, the model whose parts are to be trained, '
-        'does not exist: train that one first, or give its checkpoint with '
-        '--cfg-options load_from=PATH'
-    )
-
-
-def _not_pretrained(model: nn.Module, names: set[str]) -> list[str]:
-    """Those of the parameters that no ``Pretrained`` initialises."""
-    for prefix, module in model.named_modules():
-        config = getattr(module, 'init_cfg', None) or []
-        for each in [config] if isinstance(config, dict) else config:
-            if each['type'] in ('Pretrained', PretrainedInit):
-                start = f'{prefix}.' if prefix else ''
-                names = {n for n in names if not n.startswith(start)}
-    return sorted(names)
 
 
 def _fits(pattern: str, name: str) -> bool:
@@ -199,7 +196,7 @@ def _no_match(pattern: str, parameters: dict[str, nn.Parameter]) -> str:
     if frozen:
         return (
             f'trainable: {pattern!r} fits only parameters that the model '
-            f'itself freezes: {_shorten(frozen)}; lower its frozen_stages'
+            f'itself freezes: {shorten(frozen)}; lower its frozen_stages'
         )
     modules = {name.rpartition('.')[0] for name in parameters}
     names = sorted(modules.union(parameters))
@@ -208,8 +205,3 @@ def _no_match(pattern: str, parameters: dict[str, nn.Parameter]) -> str:
         f'trainable: {pattern!r} fits no parameter of the model; close to it '
         f'are {close}'
     )
-
-
-def _shorten(names: Sequence[str]) -> str:
-    more = f' and {len(names) - 8} more' if len(names) > 8 else ''
-    return ', '.join(names[:8]) + more

@@ -1,0 +1,3 @@
+from .class_means_loop import ClassMeansLoop
+
+__all__ = ['ClassMeansLoop']
