@@ -69,6 +69,7 @@ def test_every_config_is_tested_here():
     # test_multi_label_lt.py has these
     names |= {'coco_mlt', 'voc_mlt', 'fashion_scenes_multi_label'}
     names |= {'fashion_scenes_features'}
+    names |= {'caltech101', 'caltech101_features', 'cifar10_jpeg_lt_if100'}
     assert set(NAMES) == names
 
 
@@ -120,6 +121,42 @@ def test_fashion_scenes_features(tmp_path, monkeypatch):
         inputs = first_batch(loader)
         assert inputs.shape == (3, 4)
         assert sorted(inputs[:, 0].tolist()) == [0, 4, 8]
+
+
+@pytest.mark.parametrize(
+    ('name', 'folder', 'size'),
+    [
+        ('caltech101', 'caltech101', 224),
+        ('cifar10_jpeg_lt_if100', 'cifar10_jpeg', 32),
+    ],
+)
+def test_folder_of_each_class(
+    tmp_path, monkeypatch, write_image, name, folder, size
+):
+    monkeypatch.chdir(tmp_path)
+    root = tmp_path / 'data' / folder
+    for image in ('train/b/1', 'train/a/1', 'train/a/2', 'test/b/9'):
+        write_image(root / f'{image}.jpg')
+    (root / 'test' / 'a').mkdir()
+    config = Config.fromfile(CONFIGS / f'{name}.py')
+    dataset = config.train_dataloader.dataset
+    if 'imbalance_factor' in dataset:
+        config.train_dataloader.dataset = dataset.dataset
+    assert labels_of(config.train_dataloader) == [0, 0, 1]
+    assert labels_of(config.val_dataloader) == [1]
+    assert labels_of(config.test_dataloader) == [1]
+    for loader in (config.train_dataloader, config.test_dataloader):
+        loader.update(num_workers=0, persistent_workers=False)
+    assert first_batch(config.train_dataloader).shape == (3, 3, size, size)
+    assert first_batch(config.test_dataloader).shape[:2] == (1, 3)
+
+
+def test_groups_of_caltech101_hold_classes():
+    """Of its 534 to 21 training images."""
+    config = Config.fromfile(CONFIGS / 'caltech101.py')
+    metric = METRICS.build({**config.val_evaluator, 'class_stats': [534, 21]})
+    assert metric.groups.tolist() == [2, 0]
+    assert config.data_preprocessor.num_classes == 101
 
 
 @pytest.mark.parametrize('factor', FACTORS)

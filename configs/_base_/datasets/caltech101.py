@@ -28,6 +28,9 @@ val_dataloader = dict(
         pipeline=_base_.test_pipeline,
     ),
 )
-val_evaluator = dict(_delete_=True, type='mmlt.ShotAccuracy')
+# No class has fewer than 20 images.
+val_evaluator = dict(
+    _delete_=True, type='mmlt.ShotAccuracy', thresholds=(30, 101)
+)
 test_dataloader = val_dataloader
 test_evaluator = val_evaluator
