@@ -26,4 +26,8 @@ val_dataloader = dict(
         pipeline=test_pipeline,
     )
 )
+# The usual bounds (20 and 100 images) would leave "few" empty.
+val_evaluator = dict(thresholds=(200, 1001))
+
 test_dataloader = val_dataloader
+test_evaluator = val_evaluator
