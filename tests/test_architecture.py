@@ -11,14 +11,15 @@ PACKAGE = Path(mmlt.__file__).parent
 # A room may import from those before it, and from itself.
 BELOW = {
     'version': (),
+    'checks': (),
     'compat': (),
     'registry': ('compat',),
-    'class_stats': ('registry', 'compat'),
-    'datasets': ('class_stats', 'registry', 'compat'),
-    'models': ('class_stats', 'registry', 'compat'),
-    'engine': ('models', 'datasets', 'class_stats', 'registry', 'compat'),
-    'evaluation': ('models', 'datasets', 'class_stats', 'registry', 'compat'),
+    'class_stats': ('registry', 'compat', 'checks'),
 }
+BELOW['datasets'] = BELOW['models'] = ('class_stats', *BELOW['class_stats'])
+BELOW['engine'] = BELOW['evaluation'] = (
+    'models', 'datasets', *BELOW['datasets']
+)  # fmt: skip
 BELOW['analysis'] = ('evaluation', 'engine', *BELOW['engine'])
 FILES = sorted(
     path.relative_to(PACKAGE)

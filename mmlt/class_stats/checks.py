@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
-from numbers import Real
 from typing import Any
 
 import numpy as np
 
-# Up to here float64 holds whole numbers.
-LARGEST = 2**53
+from mmlt.checks import LARGEST, check_list, is_number
 
 # Groups of the papers' code: the first count of the medium and of the largest.
 THRESHOLDS = {
@@ -28,7 +26,7 @@ def check_by(by: str) -> None:
 
 def check_beta(beta: float) -> float:
     """``beta`` of the effective number; raises unless it is in [0, 1)."""
-    if not isinstance(beta, Real) or isinstance(beta, bool):
+    if not is_number(beta):
         raise TypeError(f'beta must be a number, got {beta!r}')
     if not 0 <= beta < 1:
         raise ValueError(f'beta must be in [0, 1), got {beta}')
@@ -39,7 +37,11 @@ def check_thresholds(thresholds: Sequence[int] | str) -> tuple[int, ...]:
     """The thresholds; raises unless they rise and are positive, or a name."""
     if isinstance(thresholds, str) and thresholds in THRESHOLDS:
         return THRESHOLDS[thresholds]
-    edges = np.asarray(thresholds)
+    try:
+        edges = np.asarray(thresholds)
+    except ValueError:
+        # Lists of unequal length.
+        edges = np.zeros((0, 0))
     if (
         edges.ndim != 1
         or edges.dtype.kind not in 'iuf'
@@ -57,6 +59,7 @@ def check_groups(
 ) -> tuple[int, ...]:
     """The thresholds; raises unless there is a name for each group."""
     thresholds = check_thresholds(thresholds)
+    check_list('group_names', group_names)
     if len(group_names) != len(thresholds) + 1:
         raise ValueError(
             f'group_names must hold {len(thresholds) + 1} names for '

@@ -375,8 +375,6 @@ class ClassStats:
         """
         if value is None or isinstance(value, ClassStats):
             return value
-        if isinstance(value, dict):
-            return cls.from_dict(value)
         if isinstance(value, (str, Path)):
             if Path(value).suffix != '.pth':
                 return cls.from_json(value)
@@ -393,8 +391,12 @@ class ClassStats:
                     'that tools/analysis_tools/class_stats.py writes'
                 )
             return stats
-        if isinstance(value, (Sequence, np.ndarray)):
-            return cls.single_label(value)
+        if isinstance(value, (dict, Sequence, np.ndarray)):
+            is_dict = isinstance(value, dict)
+            try:
+                return (cls.from_dict if is_dict else cls.single_label)(value)
+            except ValueError as error:
+                raise ValueError(f'class_stats: {error}') from error
         raise TypeError(
             'class_stats must be None, a path, a dict with image_count, a '
             f'list of counts or ClassStats, got {type(value).__name__}'

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from numbers import Real
 from typing import Any
 
 import numpy as np
 
+from mmlt.checks import is_number
 from mmlt.class_stats.labels import ImageLabels, collect_labels
 from mmlt.registry import DATASETS
 
@@ -109,7 +109,7 @@ class HoldOutDataset(Subset):
     ) -> None:
         if not isinstance(held_out, bool):
             raise TypeError(f'held_out must be a bool, got {held_out!r}')
-        if isinstance(share, bool) or not isinstance(share, Real):
+        if not is_number(share):
             raise TypeError(f'share must be a number, got {share!r}')
         if not 0 < share < 1:
             raise ValueError(

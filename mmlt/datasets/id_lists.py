@@ -127,7 +127,7 @@ def _flat(content: Any, seen: dict[int, Any] | None = None) -> Iterator:
         yield content
     else:
         raise ValueError(
-            f'it holds {repr(content)[:80]}, which is neither a whole number '
+            f'ids holds {repr(content)[:80]}, which is neither a whole number '
             'nor a name'
         )
 

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from numbers import Real
 from typing import Any
 
 import numpy as np
 
+from mmlt.checks import is_number
 from mmlt.class_stats import ClassStats
 from mmlt.class_stats.labels import ImageLabels
 from mmlt.registry import DATASETS
@@ -127,7 +127,7 @@ class LongTailedDataset(Subset):
             )
         if imbalance_factor is not None:
             _check_imbalance_factor(imbalance_factor)
-        if profile not in PROFILES:
+        if profile not in [*PROFILES]:
             raise ValueError(
                 f'profile must be one of {sorted(PROFILES)}, got {profile!r}'
             )
@@ -231,7 +231,7 @@ def _single_labels(labels: ImageLabels) -> np.ndarray:
 
 
 def _check_imbalance_factor(value: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, Real):
+    if not is_number(value):
         raise TypeError(
             f'imbalance_factor must be a number >= 1, got {value!r}'
         )

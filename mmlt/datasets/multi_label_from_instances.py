@@ -10,6 +10,7 @@ import numpy as np
 from mmengine.fileio import exists, get_file_backend, load
 from mmpretrain.datasets import MultiLabelDataset
 
+from mmlt.checks import check_path, check_switch
 from mmlt.registry import DATASETS
 
 
@@ -73,8 +74,9 @@ class MultiLabelFromInstances(MultiLabelDataset):
             raise ValueError(
                 f"unknown must be 'negative' or 'ignore', got {unknown!r}"
             )
-        self.keep_empty = keep_empty
-        self.ignore_crowd = ignore_crowd
+        check_path('ann_file', ann_file)
+        self.keep_empty = check_switch('keep_empty', keep_empty)
+        self.ignore_crowd = check_switch('ignore_crowd', ignore_crowd)
         self.unknown = unknown
         super().__init__(ann_file=ann_file, metainfo=metainfo, **kwargs)
 

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from pathlib import PurePath
 from typing import Any
 
+from mmengine.fileio import exists
 from mmpretrain.datasets import VOC
 
+from mmlt.checks import check_path
 from mmlt.registry import DATASETS
 
 from .id_lists import select_images
@@ -76,6 +78,8 @@ class VOCMLT(VOC):
         ids: str | Sequence | None = None,
         **kwargs: Any,
     ) -> None:
+        if not exists(check_path('data_root', data_root)):
+            raise FileNotFoundError(f'data_root: no folder {data_root!r}')
         self.ids = ids
         super().__init__(data_root, **kwargs)
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 
+from mmlt.checks import is_number
 from mmlt.class_stats.labels import ImageLabels, collect_labels
 from mmlt.registry import DATASETS
 
@@ -94,7 +96,7 @@ class Subset:
 
 def check_int(name: str, value: Any, least: int) -> None:
     """Raise unless ``value`` is an int, at least this."""
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+    if not isinstance(value, Integral) or not is_number(value):
         raise TypeError(f'{name} must be an int >= {least}, got {value!r}')
     if value < least:
         raise ValueError(f'{name} must be an int >= {least}, got {value}')

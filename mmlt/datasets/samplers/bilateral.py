@@ -10,6 +10,7 @@ from torch.utils.data import BatchSampler, Sampler
 from mmlt.registry import DATA_SAMPLERS
 
 from .build import build_sampler, check_finite
+from .shared_stream import check_int
 
 REVERSED = dict(type='mmlt.ReversedSampler')
 
@@ -86,6 +87,7 @@ class BilateralBatchSampler(BatchSampler):
                 "dict(type='DefaultSampler', shuffle=True)"
             )
         check_finite('sampler', sampler)
+        check_int('batch_size', batch_size, 1)
         seed = getattr(sampler, 'seed', None)
         if seed is not None:
             seed = int(np.random.SeedSequence([seed, 1]).generate_state(1)[0])

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sized
-from numbers import Real
 
 import numpy as np
 
+from mmlt.checks import is_number
 from mmlt.class_stats import ClassStats, check_beta
 from mmlt.registry import DATA_SAMPLERS
 
@@ -89,7 +89,7 @@ class ClassFrequencySampler(SharedStreamSampler):
         num_samples: int | None = None,
         beta: float | None = None,
     ) -> None:
-        if not isinstance(power, Real) or isinstance(power, bool):
+        if not is_number(power):
             raise TypeError(f'power must be a number, got {power!r}')
         if not math.isfinite(power):
             raise ValueError(

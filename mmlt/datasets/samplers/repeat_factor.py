@@ -7,6 +7,7 @@ from collections.abc import Sized
 
 import numpy as np
 
+from mmlt.checks import check_switch, is_number
 from mmlt.class_stats import ClassStats, collect_class_stats
 from mmlt.class_stats.labels import ImageLabels
 from mmlt.registry import DATA_SAMPLERS
@@ -138,13 +139,14 @@ class RepeatFactorSampler(SharedStreamSampler):
         keep_empty: bool = True,
         seed: int | None = None,
     ) -> None:
-        if not 0 < threshold <= 1:
+        if not is_number(threshold) or not 0 < threshold <= 1:
             raise ValueError(
                 'threshold must be in (0, 1], the share of images below '
                 f'which a class is repeated, got {threshold}'
             )
         if by not in FREQUENCIES:
             raise ValueError(f'by must be one of {FREQUENCIES}, got {by!r}')
+        check_switch('keep_empty', keep_empty)
         labels = labels_of(dataset)
         stats = collect_class_stats(dataset)
         self.repeat_factor = image_repeat_factors(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Iterator, Sized
+from numbers import Integral
 
 import numpy as np
 from mmengine.dist import get_dist_info, sync_random_seed
 from torch.utils.data import Sampler
+
+from mmlt.checks import is_number
 
 
 class SharedStreamSampler(Sampler[int]):
@@ -85,10 +87,8 @@ class SharedStreamSampler(Sampler[int]):
 
 def check_int(name: str, value: int, low: int) -> int:
     """``value`` as an int; raises if it is none or below ``low``."""
-    try:
-        value = operator.index(value)
-    except TypeError:
-        raise TypeError(f'{name} must be an integer, got {value!r}') from None
+    if not isinstance(value, Integral) or not is_number(value):
+        raise TypeError(f'{name} must be an integer, got {value!r}')
     if value < low:
         raise ValueError(f'{name} must be >= {low}, got {value}')
-    return value
+    return int(value)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from mmlt.class_stats import ClassStats
 from mmlt.class_stats.receiver import ClassStatsReceiver
+from mmlt.models.checks import check_list
 from mmlt.models.posthoc.edits import describe
 from mmlt.models.posthoc.find import find_classifiers
 from mmlt.registry import HOOKS, TASK_UTILS
@@ -59,7 +60,10 @@ class ClassifierEditHook(ClassStatsReceiver, Hook):
                 "edits must be a list such as [dict(type='mmlt.TauNorm', "
                 f'tau=1.0)], got {edits!r}'
             )
+        check_list('edits', edits, dict)
         self.edits = [TASK_UTILS.build(edit) for edit in edits]
+        if layers is not None:
+            check_list('layers', layers)
         self.layers = layers
         self._loaded_meta: dict = {}
         self._edited: list[tuple[nn.Module, Tensor, Tensor | None]] = []

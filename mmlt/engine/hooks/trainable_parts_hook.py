@@ -18,7 +18,7 @@ from mmlt.engine.first_stage import (
     random_parameters,
     shorten,
 )
-from mmlt.models.checks import check_switch
+from mmlt.models.checks import check_list, check_switch
 from mmlt.models.unwrap import unwrap
 from mmlt.registry import HOOKS
 
@@ -72,7 +72,7 @@ class TrainablePartsHook(Hook):
                 "trainable must be a list such as ['head.fc'], got "
                 f'{trainable!r}'
             )
-        self.trainable = list(trainable)
+        self.trainable = check_list('trainable', trainable)
         self.norm_eval = check_switch('norm_eval', norm_eval)
         self.fresh = check_switch('fresh', fresh)
         self._frozen: set[str] = set()

@@ -10,7 +10,7 @@ import torch
 from mmengine.evaluator import BaseMetric
 from torch import Tensor
 
-from mmlt.models.checks import check_switch
+from mmlt.models.checks import check_path, check_switch
 from mmlt.registry import METRICS
 
 from .samples import check_predictions, label_vector
@@ -52,7 +52,7 @@ class DumpLogits(BaseMetric):
         collect_device: str = 'cpu',
     ) -> None:
         super().__init__(collect_device=collect_device)
-        self.out_file = Path(out_file)
+        self.out_file = Path(check_path('out_file', out_file))
         self.split = split
         self.multi_label = check_switch('multi_label', multi_label)
 

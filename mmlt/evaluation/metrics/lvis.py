@@ -21,7 +21,7 @@ from mmlt.evaluation.lvis import (
     summarize,
 )
 from mmlt.evaluation.tables import class_table
-from mmlt.models.checks import check_switch, is_size
+from mmlt.models.checks import check_path, check_switch, is_size
 from mmlt.registry import METRICS
 
 from .samples import check_predictions
@@ -95,8 +95,12 @@ class LVISMetric(CocoMetric):
         collect_device: str = 'cpu',
         prefix: str | None = None,
     ) -> None:
-        metrics = [metric] if isinstance(metric, str) else list(metric)
-        if not metrics or set(metrics) - {'bbox', 'segm'}:
+        metrics = [metric] if isinstance(metric, str) else metric
+        if (
+            not isinstance(metrics, Sequence)
+            or not metrics
+            or any(each not in ('bbox', 'segm') for each in metrics)
+        ):
             raise ValueError(
                 f"metric must be 'bbox', 'segm' or a list of both, got "
                 f'{metric!r}'
@@ -110,6 +114,9 @@ class LVISMetric(CocoMetric):
                     f'{name} must be a whole number >= 1, or None for no '
                     f'cap, got {cap!r}'
                 )
+        check_path('ann_file', ann_file)
+        if outfile_prefix is not None:
+            check_path('outfile_prefix', outfile_prefix)
         check_switch('classwise', classwise)
         if check_switch('format_only', format_only) and outfile_prefix is None:
             raise ValueError(
@@ -117,7 +124,7 @@ class LVISMetric(CocoMetric):
                 'outfile_prefix'
             )
         super().__init__(
-            metric=metrics,
+            metric=list(metrics),
             classwise=classwise,
             format_only=format_only,
             outfile_prefix=outfile_prefix,

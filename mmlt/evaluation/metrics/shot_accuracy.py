@@ -11,7 +11,7 @@ from torch import Tensor
 
 from mmlt.class_stats import ClassStats
 from mmlt.evaluation.functional import nanmean, per_class_recall
-from mmlt.models.checks import is_size
+from mmlt.models.checks import check_list, is_size
 from mmlt.registry import METRICS
 
 from .grouped import GroupedMetric, is_single_label
@@ -67,7 +67,7 @@ class ShotAccuracy(GroupedMetric):
             )
         # The other entries of the result.
         taken = {'balanced', *(f'top{k}' for k in self.topk)}
-        if taken & set(group_names):
+        if taken & set(check_list('group_names', group_names)):
             raise ValueError(
                 f'group_names must differ from {sorted(taken)}, got '
                 f'{group_names}'

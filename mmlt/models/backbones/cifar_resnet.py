@@ -107,7 +107,7 @@ class CIFARResNet(ResNet_CIFAR):
         init_cfg: dict | list[dict] | None = None,
     ):
         stages = self.num_stages
-        if depth not in self.arch_settings:
+        if depth not in [*self.arch_settings]:
             raise ValueError(
                 f'depth must be one of {tuple(self.arch_settings)}, '
                 f'but got {depth}.'

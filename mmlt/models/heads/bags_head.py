@@ -51,7 +51,7 @@ class BAGSHead(LinearClsHead):
     ) -> None:
         loss = complete_config(
             loss,
-            'BAGSHead',
+            'loss of BAGSHead',
             'LinearClsHead',
             background_group=False,
         )

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from mmpretrain.models.heads import LinearClsHead
 from torch import Tensor, nn
 
-from mmlt.models.checks import check_number, check_switch
+from mmlt.models.checks import check_number, check_size, check_switch
 from mmlt.registry import MODELS
 
 
@@ -72,6 +72,8 @@ class CosineClsHead(LinearClsHead):
         init_cfg: dict | None = None,
         **kwargs,
     ) -> None:
+        check_size('num_classes', num_classes)
+        check_size('in_channels', in_channels)
         check_number('scale', scale, positive=True)
         check_switch('learn_scale', learn_scale)
         super().__init__(num_classes, in_channels, init_cfg, **kwargs)

@@ -49,29 +49,28 @@ def suggest_thresholds(
 
 
 def complete_config(
-    loss: dict | None, head: str, other: str, **defaults: Any
+    loss: dict | None, owner: str, other: str, **defaults: Any
 ) -> dict:
     """The config of the ``BAGSLoss`` of a head.
 
     Args:
         loss (dict | None): What the head was given; None for the defaults.
-        head (str): Name of the head, for messages.
+        owner (str): Argument and head, for messages.
         other (str): The head to use for other losses.
         **defaults: Arguments of the loss, where ``loss`` leaves them out.
 
     Raises:
         TypeError: If ``loss`` is another loss.
     """
-    config = {**defaults, **(loss or dict(type='mmlt.BAGSLoss'))}
-    kind = config['type']
-    if isinstance(kind, str):
-        kind = MODELS.get(kind)
+    loss = loss or dict(type='mmlt.BAGSLoss')
+    given = loss.get('type') if isinstance(loss, dict) else loss
+    kind = MODELS.get(given) if isinstance(given, str) else given
     if kind is not BAGSLoss:
         raise TypeError(
-            f'{head} needs a loss of the type mmlt.BAGSLoss, got '
-            f'{config["type"]}; use {other} for other losses'
+            f'{owner} must be of the type mmlt.BAGSLoss, got '
+            f'{given}; use {other} for other losses'
         )
-    return config
+    return {**defaults, **loss}
 
 
 @MODELS.register_module()

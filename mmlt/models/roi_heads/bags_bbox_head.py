@@ -47,7 +47,7 @@ class BAGSBBoxHead(Shared2FCBBoxHead):
     ) -> None:
         check_size('num_classes', num_classes)
         loss_cls = complete_config(
-            loss_cls, 'BAGSBBoxHead', 'Shared2FCBBoxHead'
+            loss_cls, 'loss_cls of BAGSBBoxHead', 'Shared2FCBBoxHead'
         )
         if cosine_scale is not None:
             check_number('cosine_scale', cosine_scale, positive=True)
