@@ -78,6 +78,10 @@ BENCHMARKS = {
         {
             'LogitAdjustedLoss': 'logit_adjustment/logit-adjusted',
             'PairwiseMarginLoss': 'logit_adjustment/pairwise-adaptive',
+            'ClassWeightedCELoss': 'reweighting/ce-drw',
+            'SoftmaxFocalLoss': 'reweighting/cb-focal',
+            'LDAMLoss': 'ldam/ldam-drw',
+            'VSLoss': 'vs_loss/vs',
         },
         size=32,
         batch=(16, 128),
