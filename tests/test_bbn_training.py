@@ -48,7 +48,10 @@ class Recorder(Hook):
         self.steps.append((runner.epoch, alpha, indices))
 
 
-def train(work_dir, stop_after=EPOCHS, resume=False):
+ALPHA = {'alpha': {'type': 'mmlt.AlphaScheduleHook'}}
+
+
+def train(work_dir, stop_after=EPOCHS, resume=False, alpha=ALPHA):
     recorder = Recorder()
 
     class Stopper(Hook):
@@ -95,7 +98,7 @@ def train(work_dir, stop_after=EPOCHS, resume=False):
             'convert_to_iter_based': True,
         },
         default_hooks={
-            'alpha': {'type': 'mmlt.AlphaScheduleHook'},
+            **alpha,
             'class_stats': {'type': 'mmlt.ClassStatsHook'},
             'logger': None,
         },
@@ -113,6 +116,16 @@ def train(work_dir, stop_after=EPOCHS, resume=False):
         Stopper.after_train_epoch = Hook.after_train_epoch
         runner.train()
     return runner.model.state_dict(), recorder.steps
+
+
+def test_without_its_schedule_training_stops_at_once(tmp_path):
+    """Alpha would stay at 0.5; ``schedule='equal'`` is that on purpose."""
+    with pytest.raises(ValueError, match=r"no schedule .*'equal' if 0\.5 is"):
+        train(tmp_path, alpha={})
+    assert not list(tmp_path.glob('*.pth'))
+    equal = {'type': 'mmlt.AlphaScheduleHook', 'schedule': 'equal'}
+    _, steps = train(tmp_path, alpha={'alpha': equal})
+    assert {alpha for _, alpha, _ in steps} == {0.5}
 
 
 @pytest.mark.parametrize('stop_after', range(1, EPOCHS))

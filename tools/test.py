@@ -25,7 +25,8 @@ def parse_args() -> argparse.Namespace:
     )  # fmt: skip
     parser.add_argument(
         '--split', help='what --dump-logits calls the data, default: the '
-        "data set's own split, else test"
+        "data set's own split, else train of a HoldOutDataset with held_out, "
+        'else test'
     )  # fmt: skip
     parser.add_argument(
         '--cfg-options', nargs='+', action=DictAction, help='change the '
@@ -45,10 +46,16 @@ def parse_args() -> argparse.Namespace:
 
 
 def split_of(dataset: dict) -> str:
-    """Name of the split that a data set reads, below its wrappers."""
+    """Name of the split that a data set reads, below its wrappers.
+
+    What ``HoldOutDataset`` holds out is of the training data, unless the data
+    set in it has another split.
+    """
+    held_out = False
     while 'dataset' in dataset:
+        held_out = held_out or dataset.get('held_out', False)
         dataset = dataset['dataset']
-    return dataset.get('split') or 'test'
+    return dataset.get('split') or ('train' if held_out else 'test')
 
 
 def main() -> None:

@@ -28,6 +28,7 @@ from mmengine.runner import (
     find_latest_checkpoint,
 )
 
+from mmlt.engine.hooks import CheckRunHook
 from mmlt.models.checks import check_number
 
 CONFIGS = Path(__file__).parents[1] / '.mim' / 'configs'
@@ -142,9 +143,10 @@ def build_runner(cfg: Config) -> Runner:
     _resume_seed(cfg)
     if cfg.launcher != 'none' and get_device() == 'cpu':
         _use_gloo(cfg)
-    if 'runner_type' in cfg:
-        return RUNNERS.build(cfg)
-    return Runner.from_cfg(cfg)
+    custom = 'runner_type' in cfg
+    runner = RUNNERS.build(cfg) if custom else Runner.from_cfg(cfg)
+    CheckRunHook.add_to(runner)
+    return runner
 
 
 def build_training_set(
@@ -171,19 +173,16 @@ def build_training_set(
 
 
 def check_bilateral(cfg: Config) -> None:
-    """See that the parts of BBN are together, before a training.
+    """See that batches of two samplers go to a model of two branches.
 
-    (``AlphaScheduleHook`` refuses batches of one sampler.)
+    (``AlphaScheduleHook`` refuses batches of one sampler, ``CheckRunHook`` a
+    model without the schedule of alpha.)
 
     Raises:
         ValueError: If a model of one branch is to train on two samplers.
     """
     loader = cfg.get('train_dataloader') or {}
     sampler = loader.get('batch_sampler') or {}
-    hooks = [
-        *(cfg.get('default_hooks') or {}).values(),
-        *(cfg.get('custom_hooks') or []),
-    ]
     model = _name(cfg.model)
     if _name(sampler) == 'BilateralBatchSampler' and model in (
         'ImageClassifier',
@@ -195,16 +194,6 @@ def check_bilateral(cfg: Config) -> None:
             f'images to each batch, which {model} would take for ordinary '
             "ones: use model=dict(type='mmlt.BBNClassifier', ...), or the "
             "sampler alone, as in sampler=dict(type='mmlt.ReversedSampler')"
-        )
-    if model == 'BBNClassifier' and 'AlphaScheduleHook' not in map(
-        _name, hooks
-    ):
-        print_log(
-            'mmlt.BBNClassifier keeps alpha at 0.5 without the schedule of '
-            "BBN: add default_hooks=dict(alpha=dict(type='mmlt."
-            "AlphaScheduleHook')), with schedule='equal' if that is meant",
-            logger='current',
-            level=logging.WARNING,
         )
 
 

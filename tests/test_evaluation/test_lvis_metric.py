@@ -589,6 +589,26 @@ def test_predictions_that_do_not_fit(three_images, change, match):
         metric.process({}, [sample(**arguments | change)])
 
 
+def test_annotations_of_other_images(three_images):
+    """Found before the first step, not at the first validation."""
+
+    class Images:
+        def __init__(self, ids):
+            self.ids = ids
+
+        def __len__(self):
+            return len(self.ids)
+
+        def get_data_info(self, index):
+            return {'img_id': self.ids[index]}
+
+    metric = LVISMetric(three_images)
+    metric.check_dataset(Images([3, 1, 2]), [])
+    metric.check_dataset([1, 2], [])
+    with pytest.raises(ValueError, match=r'has no image of the id 7; it must'):
+        metric.check_dataset(Images([1, 2, 7]), [])
+
+
 def test_classes_that_do_not_fit(three_images):
     """MMEngine says before the first step what the data set holds."""
     evaluator = Evaluator(LVISMetric(three_images))

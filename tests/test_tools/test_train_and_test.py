@@ -14,6 +14,7 @@ from mmengine.device import get_device
 
 import mmlt
 from mmlt.engine import launch
+from mmlt.engine.hooks import CheckRunHook
 
 TOOLS = Path(__file__).parents[2] / 'tools'
 CONFIG = (
@@ -338,17 +339,25 @@ def test_bilateral_batches_need_bbn(parse):
     )
 
 
-def test_bbn_without_its_schedule_is_told(parse, monkeypatch):
-    said = []
-    monkeypatch.setattr(
-        launch, 'print_log', lambda text, **kwargs: said.append(text)
+@pytest.mark.parametrize('hook', ['mmlt.ClassStatsHook', None])
+def test_runs_are_checked_without_any_hook_of_ours(tmp_path, hook):
+    options = {'default_hooks.class_stats': hook and dict(type=hook)}
+    cfg = launch.load_config(CONFIG, options, str(tmp_path))
+    runner = launch.build_runner(cfg)
+    assert sum(isinstance(hook, CheckRunHook) for hook in runner.hooks) == 1
+
+
+def test_statistics_are_missed_before_the_first_step(folder):
+    """Without ClassStatsHook, the metric has none."""
+    text = run(
+        folder,
+        *(sys.executable, TOOLS / 'train.py', CONFIG, '--work-dir', 'none'),
+        *(*OPTIONS, 'default_hooks.class_stats=None'),
+        'model.head.loss.type=CrossEntropyLoss',
+        fails=True,
     )
-    bbn = 'model.type=mmlt.BBNClassifier'
-    hook = 'default_hooks.alpha.type=mmlt.AlphaScheduleHook'
-    parse('train.py', '--cfg-options', bbn, hook)
-    assert not said
-    parse('train.py', '--cfg-options', bbn)
-    assert 'alpha at 0.5' in said[0]
+    assert 'ValueError: ShotAccuracy has no class statistics' in text
+    assert 'Epoch(train)' not in text
 
 
 def test_split_of_test(parse):
@@ -359,6 +368,23 @@ def test_split_of_test(parse):
     assert cfg.test_evaluator[-1].split == 'train'
     cfg = parse('test.py', *options, '--split', 'val')
     assert cfg.test_evaluator[-1].split == 'val'
+
+
+@pytest.mark.parametrize(
+    ('dataset', 'split'),
+    [
+        (dict(split='train'), 'train'),
+        (dict(), 'test'),
+        (dict(held_out=True, dataset=dict()), 'train'),
+        (dict(held_out=False, dataset=dict()), 'test'),
+        (dict(dataset=dict(held_out=True, dataset=dict())), 'train'),
+        (dict(held_out=True, dataset=dict(dataset=dict())), 'train'),
+        # Held out of the test set, for whatever reason.
+        (dict(held_out=True, dataset=dict(split='test')), 'test'),
+    ],
+)
+def test_split_of_wrappers(load_tool, dataset, split):
+    assert load_tool('test.py').split_of(dataset) == split
 
 
 def test_train_refuses_amp_without_a_gpu(parse, monkeypatch):

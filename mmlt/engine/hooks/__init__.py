@@ -1,5 +1,6 @@
 from .alpha_schedule_hook import AlphaScheduleHook
 from .channels_last_hook import ChannelsLastHook
+from .check_run_hook import CheckRunHook
 from .class_stats_hook import ClassStatsHook
 from .classifier_edit_hook import ClassifierEditHook
 from .deferred_reweight_hook import DeferredReweightHook
@@ -9,6 +10,7 @@ from .trainable_parts_hook import TrainablePartsHook
 __all__ = [
     'AlphaScheduleHook',
     'ChannelsLastHook',
+    'CheckRunHook',
     'ClassStatsHook',
     'ClassifierEditHook',
     'DeferredReweightHook',

@@ -10,6 +10,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import IterBasedTrainLoop, Runner
 from torch.utils.data import BatchSampler
 
+from mmlt.engine.resumed import changed_length, planned_length
 from mmlt.engine.schedules import SCHEDULES, progress
 from mmlt.models.checks import check_switch, is_number
 from mmlt.models.classifiers import BBNClassifier
@@ -84,19 +85,21 @@ class AlphaScheduleHook(Hook):
             ) from error
         self.t_max = t_max
         self.by_epoch = check_switch('by_epoch', by_epoch)
-        self._loaded: dict = {}
+        self._planned: dict[str, int] = {}
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Remember how long the training was, in case it is resumed."""
-        # RuntimeInfoHook overwrites it in the message hub before training.
-        hub = checkpoint.get('message_hub', {})
-        self._loaded = hub.get('runtime_info', {})
+        self._planned = planned_length(checkpoint)
 
     def before_train(self, runner: Runner) -> None:
         """Check that model and T_max fit, before the first step."""
         _alpha_buffer(runner.model)
         _check_batches(runner)
-        self._warn_if_changed(runner)
+        units = ('epochs', 'iters')
+        for change in changed_length(runner, self._planned, units):
+            runner.logger.warning(
+                f'{change}: alpha follows the present length from here on.'
+            )
         by_epoch = self._changes_by_epoch(runner)
         length = runner.max_epochs if by_epoch else runner.max_iters
         if self.t_max is not None and self.t_max < length - 1:
@@ -138,19 +141,6 @@ class AlphaScheduleHook(Hook):
         alpha = self.schedule(now)
         _alpha_buffer(runner.model).fill_(alpha)
         runner.message_hub.update_scalar('train/alpha', alpha)
-
-    def _warn_if_changed(self, runner: Runner) -> None:
-        if not runner.iter:
-            return  # Nothing was resumed.
-        for unit in ('epochs', 'iters'):
-            now = getattr(runner, f'max_{unit}')
-            before = self._loaded.get(f'max_{unit}', now)
-            if before != now:
-                runner.logger.warning(
-                    f'The resumed training was meant for {before} {unit}, '
-                    f'and now is for {now}: alpha follows the present length '
-                    'from here on.'
-                )
 
 
 def _alpha_buffer(model: torch.nn.Module) -> torch.Tensor:

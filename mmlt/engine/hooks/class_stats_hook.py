@@ -16,6 +16,8 @@ from mmlt.class_stats.storage import find_class_names
 from mmlt.models.unwrap import unwrap
 from mmlt.registry import HOOKS
 
+from .check_run_hook import CheckRunHook
+
 
 @HOOKS.register_module()
 class ClassStatsHook(ClassStatsReceiver, Hook):
@@ -50,6 +52,8 @@ class ClassStatsHook(ClassStatsReceiver, Hook):
     def before_run(self, runner) -> None:
         """Refuse a second hook, whose statistics might be others.
 
+        Also add ``CheckRunHook``, which checks what they were given to.
+
         Raises:
             ValueError: If there is one.
         """
@@ -63,6 +67,7 @@ class ClassStatsHook(ClassStatsReceiver, Hook):
                 'it arguments by default_hooks=dict(class_stats=dict('
                 "type='mmlt.ClassStatsHook', class_stats=...))"
             )
+        CheckRunHook.add_to(runner)
 
     def before_train(self, runner) -> None:
         """Count, compare with what was resumed, and hand out.

@@ -31,6 +31,10 @@ class DumpLogits(BaseMetric):
     - ``labels`` (N,), int64.
     - ``sample_idx`` (N,), int64: position in the data set.
     - ``split``, as given.
+    - ``classes``, C names; None where nobody knows names.
+    - ``applied``, what adjusts these logits: a list of dicts with the
+      ``type`` of a loss or an edit. ``CheckRunHook``, which the tools of mmlt
+      add, says it; else None.
 
     Of multi-label data, ``logits`` are log odds, the inverse of the sigmoid,
     from -87.3 to 16.6 where it has rounded to 0 or 1; ``labels`` are (N, C),
@@ -55,6 +59,11 @@ class DumpLogits(BaseMetric):
         self.out_file = Path(check_path('out_file', out_file))
         self.split = split
         self.multi_label = check_switch('multi_label', multi_label)
+        self.applied: list[dict] | None = None
+
+    def set_applied(self, applied: Sequence[dict]) -> None:
+        """Keep what adjusts the logits, which the samples do not say."""
+        self.applied = list(applied)
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         """Keep what one batch adds.
@@ -88,6 +97,7 @@ class DumpLogits(BaseMetric):
     def compute_metrics(self, results: list) -> dict:
         """Write the file; there is nothing to report."""
         logits, labels, sample_idx = zip(*results, strict=True)
+        classes = (self.dataset_meta or {}).get('classes')
         self.out_file.parent.mkdir(parents=True, exist_ok=True)
         torch.save(
             dict(
@@ -95,6 +105,8 @@ class DumpLogits(BaseMetric):
                 labels=torch.stack(labels),
                 sample_idx=torch.tensor(sample_idx),
                 split=self.split,
+                classes=classes and [str(name) for name in classes],
+                applied=self.applied,
             ),
             self.out_file,
         )

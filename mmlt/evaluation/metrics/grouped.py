@@ -11,10 +11,13 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 
 from mmlt.class_stats import ClassStats, check_by, check_groups
+from mmlt.class_stats.labels import collect_labels
 from mmlt.class_stats.receiver import ClassStatsReceiver
 from mmlt.evaluation.functional import group_means
 from mmlt.evaluation.tables import class_table
 from mmlt.models.checks import check_switch
+
+from .samples import label_of_first
 
 
 class GroupedMetric(ClassStatsReceiver, BaseMetric):
@@ -116,6 +119,41 @@ class GroupedMetric(ClassStatsReceiver, BaseMetric):
                 f'hold {self.class_stats.num_classes}; set num_classes of '
                 'the head, or give class_stats of this data set'
             )
+
+    def check_dataset(self, dataset: Any, best: Sequence[str]) -> None:
+        """Raise if the metric cannot score a data set, before training.
+
+        Args:
+            dataset: The validation set.
+            best (Sequence[str]): Names by which the best checkpoint is
+                chosen; those of other metrics are left to these.
+
+        Raises:
+            ValueError: If it is of another kind, or a group that is to
+                choose has no class in it.
+        """
+        self.check_label(label_of_first(dataset, type(self).__name__))
+        for group, name in enumerate(self.group_names):
+            key = f'{self.prefix}/{self.group_key.format(name)}'
+            if key not in best:
+                continue
+            labels = collect_labels(dataset).labels
+            present = np.isin(np.arange(self.class_stats.num_classes), labels)
+            if group not in self.groups[present]:
+                raise ValueError(
+                    f'save_best={key!r} is not in the results, since no class '
+                    f'of the validation set is in the group {name!r} of '
+                    f'thresholds={self.thresholds}; choose by another, or '
+                    'change the thresholds'
+                )
+
+    def check_label(self, label: Any) -> None:
+        """Raise if the metric is of no use for such labels.
+
+        Args:
+            label: That of the first image of the validation set: a number,
+                a list of them, or None if it is not known.
+        """
 
     def group_results(
         self, measure: str, values: np.ndarray, test_count: np.ndarray

@@ -157,6 +157,19 @@ class LVISMetric(CocoMetric):
             )
         self._dataset_meta = dataset_meta
 
+    def check_dataset(self, dataset: Any, best: Sequence[str]) -> None:
+        """Raise before training if ``ann_file`` is of other images.
+
+        Args:
+            dataset: The validation set.
+            best (Sequence[str]): Not used.
+        """
+        if not hasattr(dataset, 'get_data_info'):
+            return
+        for index in range(len(dataset)):
+            info = dataset.get_data_info(index)
+            self._check_image(info.get('img_id', self.img_ids[0]))
+
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         """Keep the predictions of one batch.
 
@@ -215,12 +228,7 @@ class LVISMetric(CocoMetric):
 
     def _check(self, prediction: dict) -> None:
         """Raise now rather than after the whole epoch."""
-        if prediction['img_id'] not in self._coco_api.imgs:
-            raise ValueError(
-                f'ann_file: {self.ann_file!r} has no image of the id '
-                f'{prediction["img_id"]!r}; it must be the annotation file '
-                'of the data set that is tested'
-            )
+        self._check_image(prediction['img_id'])
         labels, number = prediction['labels'], len(self.cat_ids)
         wrong = labels[(labels < 0) | (labels >= number)]
         if wrong.size:
@@ -233,6 +241,14 @@ class LVISMetric(CocoMetric):
             raise ValueError(
                 "metric='segm' needs masks, but the model predicts boxes "
                 "only; use metric='bbox'"
+            )
+
+    def _check_image(self, img_id: int) -> None:
+        if img_id not in self._coco_api.imgs:
+            raise ValueError(
+                f'ann_file: {self.ann_file!r} has no image of the id '
+                f'{img_id!r}; it must be the annotation file of the data set '
+                'that is tested'
             )
 
     def _detections(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -28,6 +29,27 @@ def check_predictions(name: str, values: Sequence[Tensor]) -> None:
         'batch; scores must hold probabilities, and boxes pixels. The '
         'training has diverged: lower the learning rate or clip the gradients'
     )
+
+
+def label_of_first(dataset: Any, metric: str) -> Any:
+    """Label of the first image, or None if that is not known.
+
+    Args:
+        dataset: To be scored; of any library.
+        metric (str): What is to score it, for errors.
+
+    Raises:
+        ValueError: If the images have boxes instead.
+    """
+    if not hasattr(dataset, 'get_data_info') or not len(dataset):
+        return None
+    info = dataset.get_data_info(0)
+    if 'instances' in info and not {'gt_label', 'gt_score'} & info.keys():
+        raise ValueError(
+            f'{metric} scores classifiers, but {type(dataset).__name__} has '
+            'boxes; use LVISMetric or CocoMetric for a detector'
+        )
+    return info.get('gt_label')
 
 
 def label_vector(sample: dict, score: Tensor) -> Tensor:

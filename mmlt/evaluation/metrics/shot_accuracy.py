@@ -95,6 +95,11 @@ class ShotAccuracy(GroupedMetric):
             )
         super().on_class_stats(stats)
 
+    def check_label(self, label: Any) -> None:
+        """See the base."""
+        if label is not None and np.asarray(label).size != 1:
+            raise ValueError(_not_one_class(label))
+
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         """Keep the label and its position in the ranking of each sample.
 
@@ -156,8 +161,12 @@ def _label(sample: dict) -> Tensor:
     """(1,) label of a sample."""
     label = sample.get('gt_label')
     if label is None or label.numel() != 1:
-        raise ValueError(
-            f'gt_label must be one class for each sample, got {label}; '
-            'ShotAccuracy is for single-label data with annotations'
-        )
+        raise ValueError(_not_one_class(label))
     return label.reshape(1)
+
+
+def _not_one_class(label: Any) -> str:
+    return (
+        f'gt_label must be one class for each sample, got {label}; '
+        'ShotAccuracy is for single-label data with annotations'
+    )

@@ -23,6 +23,12 @@ from mmlt.registry import METRICS
 from .grouped import GroupedMetric, is_single_label
 from .samples import check_predictions, label_vector
 
+SINGLE_LABEL = (
+    'gt_label holds one class for each sample, and the class statistics one '
+    'for each training image: this is single-label data, use ShotAccuracy; '
+    'class_stats of multi-label data need num_images, see docs/class_stats.md'
+)
+
 
 @METRICS.register_module()
 class ShotMultiLabelMAP(GroupedMetric):
@@ -71,6 +77,12 @@ class ShotMultiLabelMAP(GroupedMetric):
     ) -> None:
         super().__init__(thresholds, group_names, **kwargs)
         self.thr = check_share('thr', thr)
+
+    def check_label(self, label: Any) -> None:
+        """See the base."""
+        known = label is not None
+        if known and np.ndim(label) == 0 and is_single_label(self.class_stats):
+            raise ValueError(SINGLE_LABEL)
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         """Keep scores and labels of each sample.
@@ -126,12 +138,7 @@ class ShotMultiLabelMAP(GroupedMetric):
             'gt_score' not in sample and sample['gt_label'].numel() == 1
             for sample in data_samples
         ):
-            raise ValueError(
-                'gt_label holds one class for each sample, and the class '
-                'statistics one for each training image: this is single-label '
-                'data, use ShotAccuracy; class_stats of multi-label data need '
-                'num_images, see docs/class_stats.md'
-            )
+            raise ValueError(SINGLE_LABEL)
 
     def _warn_of_classes(self, empty: np.ndarray) -> None:
         names = [str(self.class_names[k]) for k in np.flatnonzero(empty)]
