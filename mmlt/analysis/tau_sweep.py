@@ -18,8 +18,8 @@ from mmlt.evaluation.functional import group_means, per_class_recall
 
 HOLD_OUT = (
     'hold out a part of the training data with mmlt.HoldOutDataset (a fold of '
-    'KFoldDataset leaves rare classes without images), and say so when '
-    'writing its logits: tools/test.py ... --split train (see '
+    'KFoldDataset leaves rare classes without images); of another part, say '
+    'so when writing its logits: tools/test.py ... --split train (see '
     'docs/posthoc.md)'
 )
 # Numbers of the logits to take at once.
@@ -78,11 +78,13 @@ def load_held_out(path: str | Path) -> dict:
         path (str | Path): What ``mmlt.DumpLogits`` wrote.
 
     Returns:
-        dict: ``logits`` (N, C), ``labels`` (N,) and ``split``.
+        dict: ``logits`` (N, C), ``labels`` (N,) and ``split``; of newer
+        files, also ``classes`` and ``applied``.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is something else, or of the test split.
+        ValueError: If it is something else, of the test split, or says that
+            its logits are adjusted.
     """
     dump = load_tensors(path, 'logits')
     missing = {'logits', 'labels', 'split'} - set(dump)
@@ -97,6 +99,8 @@ def load_held_out(path: str | Path) -> dict:
             'choosing tau on it would spoil every test result: '
             f'{HOLD_OUT}'
         )
+    applied = [each['type'] for each in dump.get('applied') or []]
+    _refuse_adjusted(path, [t for t in applied if not t.endswith('TauNorm')])
     return dump
 
 
@@ -121,6 +125,10 @@ def check_unadjusted(path: str | Path) -> None:
         for given in _dicts_of_model(meta.get('cfg', ''))
         if _adjusts(str(given.get('type')).rpartition('.')[2], given)
     ]
+    _refuse_adjusted(path, adjusting)
+
+
+def _refuse_adjusted(path: str | Path, adjusting: Sequence[str]) -> None:
     if adjusting:
         raise ValueError(
             f'logits: the model of {str(path)!r} has had {adjusting[0]}, '

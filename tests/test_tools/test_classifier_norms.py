@@ -3,6 +3,8 @@
 import pytest
 import torch
 
+from mmlt.class_stats import ClassStats
+
 COUNTS = [1000, 100, 10]
 
 
@@ -34,6 +36,33 @@ def test_figure_of_two_checkpoints(tool, tmp_path, capsys):
     for name in 'ab':
         assert f'{name}: norm 2.000 +- 0.816, correlation with log' in text
     assert text.count('correlation with log count 1.00') == 2
+
+
+def test_names_of_the_classes_are_compared(tool, tmp_path, capsys):
+    weight = torch.diag(torch.tensor([3.0, 2.0, 1.0]))
+
+    def norms(stats, *orders):
+        ClassStats.single_label(*stats).to_json(tmp_path / 'stats.json')
+        paths = [
+            save(
+                tmp_path / f'{k}.pth',
+                {'head.fc.weight': weight},
+                dataset_meta={'classes': order},
+            )
+            for k, order in enumerate(orders)
+        ]
+        options = '--class-stats', str(tmp_path / 'stats.json')
+        tool.main([*paths, *options, '--out', str(tmp_path / 'norms.png')])
+        return capsys.readouterr().out
+
+    names = ('ant', 'bee', 'cat')
+    assert 'count 1.00' in norms((COUNTS, names), names)
+    shuffled = COUNTS[::-1], names[::-1]
+    assert 'count 1.00' in norms(shuffled, names)
+    with pytest.raises(ValueError, match="class 0 is 'dog' against 'ant'"):
+        norms((COUNTS, ('dog', 'bee', 'cat')), names)
+    with pytest.raises(ValueError, match=r'1\.pth has other .*0\.pth'):
+        norms((COUNTS, names), names, names[::-1])
 
 
 def test_unreadable_checkpoint(tool, tmp_path):

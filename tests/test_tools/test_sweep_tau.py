@@ -135,6 +135,42 @@ def test_adjusted_logits_are_refused(run, files, meta, what):
     assert not (files / 'out').exists()
 
 
+@pytest.mark.parametrize('name', ['LogitAdjustment', 'LogitAdjustedLoss'])
+def test_logits_that_say_they_are_adjusted(run, files, name):
+    """With statistics in a JSON, there is no checkpoint to ask."""
+    dump = torch.load(files / 'logits.pt')
+    dump['applied'] = [dict(type='mmlt.TauNorm'), dict(type=f'mmlt.{name}')]
+    torch.save(dump, files / 'logits.pt')
+    with pytest.raises(ValueError, match=rf'logits\.pt. has had mmlt.{name}'):
+        run(files)
+    assert not (files / 'out').exists()
+
+
+def test_logits_that_say_nothing_of_it(run, files, capsys):
+    run(files)
+    assert 'does not say whether its logits are' in capsys.readouterr().out
+    dump = torch.load(files / 'logits.pt')
+    dump['applied'] = [dict(type='mmlt.TauNorm', tau=1.0)]
+    torch.save(dump, files / 'logits.pt')
+    run(files)
+    assert 'does not say' not in capsys.readouterr().out
+
+
+def test_names_of_the_classes_are_compared(run, files):
+    expected = run(files)
+    dump = torch.load(files / 'logits.pt')
+    dump['classes'] = ['ant', 'bee', 'cat']
+    torch.save(dump, files / 'logits.pt')
+    names = ['cat', 'ant', 'bee']
+    shuffled = ClassStats.single_label([COUNT[2], *COUNT[:2]], names)
+    shuffled.to_json(files / 'stats.json')
+    assert run(files) == expected
+    other = ClassStats.single_label(COUNT, ['ant', 'bee', 'dog'])
+    other.to_json(files / 'stats.json')
+    with pytest.raises(ValueError, match="held-out data: class 2 is 'dog' ag"):
+        run(files)
+
+
 @pytest.mark.parametrize(
     'cfg',
     [

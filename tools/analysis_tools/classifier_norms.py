@@ -23,7 +23,9 @@ from mmlt.analysis.classifier_norms import (
     log_correlation,
 )
 from mmlt.class_stats import ClassStats
-from mmlt.class_stats.storage import load_tensors
+from mmlt.class_stats.names import check_same_classes
+from mmlt.class_stats.receiver import align
+from mmlt.class_stats.storage import find_class_names, load_tensors
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -58,8 +60,14 @@ def main(argv: list[str] | None = None) -> None:
             f'{args.checkpoints[0]} holds no class statistics: give '
             '--class-stats'
         )
+    first = find_class_names(contents[0])
+    stats = align(stats, first, 'classifier_norms', args.checkpoints[0])
     norms = {}
-    for name, content in zip(names, contents, strict=True):
+    for name, path, content in zip(
+        names, args.checkpoints, contents, strict=True
+    ):
+        classes = find_class_names(content)
+        check_same_classes(first, classes, args.checkpoints[0], path)
         weights = find_weights(content, args.layers)
         for layer, weight in weights.items():
             key = name if len(weights) == 1 else f'{name}: {layer}'

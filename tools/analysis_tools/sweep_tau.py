@@ -8,8 +8,8 @@ test split is refused: a tau that was chosen there has seen the test labels.
 Tau-norm changes the weights of the classifier, so logits are not enough to
 sweep its tau: test with ``mmlt.ClassifierEditHook`` for each value instead.
 
-Given the checkpoint that wrote the logits, one that was trained with, or has
-had, a logit adjustment is refused: there is no tau to choose.
+Logits that are adjusted already, by the loss or after training, are refused:
+there is no tau to choose. The file says so, and the checkpoint that wrote it.
 
 Example::
 
@@ -35,6 +35,7 @@ from mmlt.analysis.tau_sweep import (
     sweep_tau,
 )
 from mmlt.class_stats import ClassStats
+from mmlt.class_stats.receiver import align
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -139,6 +140,7 @@ def main(argv: list[str] | None = None) -> None:
     if Path(args.class_stats).suffix == '.pth':
         check_unadjusted(args.class_stats)
     stats = ClassStats.from_any(args.class_stats)
+    stats = align(stats, dump.get('classes'), 'sweep_tau', 'the held-out data')
     sweep = sweep_tau(
         dump['logits'],
         dump['labels'],
@@ -155,6 +157,11 @@ def main(argv: list[str] | None = None) -> None:
     (out / 'tau_sweep.json').write_text(f'{result}\n')
     print_table(sweep)
     print_notes(sweep, dump['labels'], stats.num_classes)
+    if dump.get('applied') is None:
+        print(
+            f'{args.logits} does not say whether its logits are adjusted '
+            'already; those that tools/test.py writes do.'
+        )
     print(f'Best tau: {sweep.best_tau:.4g}')
     print(f'Wrote {out / "tau_sweep.png"} and {out / "tau_sweep.json"}')
 
