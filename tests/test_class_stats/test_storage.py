@@ -127,3 +127,10 @@ def test_class_stats_of_a_file(tmp_path):
     torch.save(dict(meta={}), path)
     with pytest.raises(ValueError, match=r'class_stats.*holds none.*JSON'):
         ClassStats.from_any(path)
+
+
+def test_shipped_names_are_those_of_the_data_set():
+    """The annotation file misspells one; ``aligned_to`` raises for others."""
+    classes = pytest.importorskip('mmdet.datasets').LVISV1Dataset.METAINFO
+    stats = ClassStats.from_any('lvis_v1')
+    assert stats.aligned_to(classes['classes']) is stats
