@@ -280,14 +280,14 @@ def _as_margins(
     alpha: Sequence[float] | None, delta: Sequence[Sequence[float]] | None
 ) -> tuple[Tensor, Tensor]:
     """The (C,) weights and (C, C) margins of the config, checked."""
-    if alpha is None:
-        alpha = [1.0] * len(delta)
-    if delta is None:
-        delta = torch.zeros(len(alpha), len(alpha))
     try:
+        if alpha is None:
+            alpha = [1.0] * len(delta)
+        if delta is None:
+            delta = torch.zeros(len(alpha), len(alpha))
         alpha = torch.as_tensor(alpha, dtype=torch.float32)
         delta = torch.as_tensor(delta, dtype=torch.float32)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RuntimeError, OverflowError) as error:
         raise TypeError(
             f'alpha and delta must hold numbers, got {alpha} and {delta}'
         ) from error

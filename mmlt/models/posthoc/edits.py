@@ -111,6 +111,8 @@ def tau_normalize(
     norm = rows.flatten(1).norm(dim=1)
     target = norm.mean() if reference == 'mean' else reference
     scale = torch.where(norm > 0, (target / norm) ** tau, 1.0)
+    if not scale.isfinite().all():
+        raise ValueError(f'tau={tau} makes weights infinite; 1.0 is the usual')
     scale = scale.view(-1, *[1] * (weight.dim() - 1))
     new_weight = weight.clone()
     new_weight[:num_classes] = (rows * scale).to(weight.dtype)
