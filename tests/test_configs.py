@@ -172,9 +172,9 @@ def set_widths(node) -> None:
 
 def make_images(cfg) -> dict:
     """A batch of four, before preprocessing, as the data set has them."""
-    if cfg.model.backbone.type == 'torch.nn.Identity':
+    if cfg.model.backbone.type == 'mmlt.ImageFeatures':
         # A head on features that were computed before.
-        inputs = torch.randn(4, cfg.model.neck.in_channels)
+        inputs = torch.randn(4, cfg.model.backbone.in_channels)
     else:
         mean = cfg.data_preprocessor.get('mean')
         grey = mean is None or len(mean) == 1
@@ -268,7 +268,10 @@ def check_pipelines(cfg) -> None:
 def write_features(cfg) -> None:
     """The file of features that the data set's transform reads, if any."""
     for loader in (cfg.train_dataloader, cfg.val_dataloader):
-        load = loader.dataset.get('pipeline', [{}])[0]
+        dataset = loader.dataset
+        while 'dataset' in dataset:
+            dataset = dataset.dataset
+        load = dataset.get('pipeline', [{}])[0]
         if load.get('type') == 'mmlt.LoadImageFeature':
             path = Path(load.file)
             path.parent.mkdir(parents=True, exist_ok=True)

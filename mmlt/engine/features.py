@@ -2,16 +2,98 @@
 
 from __future__ import annotations
 
+import copy
 import sys
 from collections.abc import Iterator
 
 import torch
+from mmengine.config import Config
 from mmengine.dist import is_main_process
+from mmengine.registry import MODELS
 from mmengine.utils import ProgressBar
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
+from mmlt.class_stats.storage import load_tensors
 from mmlt.models.unwrap import unwrap
+
+from .first_stage import shorten
+
+
+def as_in_testing(cfg: Config, part: str) -> dict:
+    """The data loader of a part, each image once, as it is tested.
+
+    Args:
+        cfg (Config): Of a classifier.
+        part (str): ``'train'``, ``'val'`` or ``'test'``.
+
+    Raises:
+        ValueError: If the config lacks the loader of the part, or of tests.
+    """
+    loaders = {}
+    for name in (part, 'test'):
+        loaders[name] = cfg.get(f'{name}_dataloader')
+        if loaders[name] is None:
+            raise ValueError(
+                f'config: {cfg.filename!r} has no {name}_dataloader, whose '
+                'images or pipeline are needed'
+            )
+    (tested, *_) = _inner_datasets(loaders['test'].dataset)
+    dataset = copy.deepcopy(loaders[part].dataset)
+    for inner in _inner_datasets(dataset):
+        inner.pipeline = tested.pipeline
+    return dict(
+        loaders['test'],
+        dataset=dataset,
+        sampler=dict(type='DefaultSampler', shuffle=False),
+    )
+
+
+def load_classifier(cfg: Config, checkpoint: str) -> nn.Module:
+    """The classifier of a config with the weights of a file.
+
+    Args:
+        cfg (Config): With a model of MMPretrain.
+        checkpoint (str): Whose head may be another.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it does not fill the model in front of the head.
+    """
+    content = load_tensors(checkpoint)
+    preprocessor = cfg.get('data_preprocessor')
+    model = MODELS.build({'data_preprocessor': preprocessor, **cfg.model})
+    state = {
+        name.removeprefix('module.'): value
+        for name, value in content.get('state_dict', content).items()
+    }
+    lost = [
+        f'{name} {tuple(known.shape)}'
+        for name, known in model.state_dict().items()
+        if not name.startswith('head.')
+        and getattr(state.get(name), 'shape', None) != known.shape
+    ]
+    if lost:
+        raise ValueError(
+            f'checkpoint: {checkpoint!r} does not hold {shorten(lost)} of '
+            'the model; give the config that it was trained with'
+        )
+    model.load_state_dict(
+        {n: v for n, v in state.items() if not n.startswith('head.')},
+        strict=False,
+    )
+    return model
+
+
+def _inner_datasets(dataset: dict) -> Iterator[dict]:
+    """What the wrappers of a data set hold."""
+    if 'dataset' in dataset:
+        yield from _inner_datasets(dataset['dataset'])
+    elif 'datasets' in dataset:
+        for each in dataset['datasets']:
+            yield from _inner_datasets(each)
+    else:
+        yield dataset
 
 
 @torch.no_grad()

@@ -161,6 +161,7 @@ BACKBONE = Kind(
     feature_loss,
     tolerance=1e-2,
 )
+FEATURES = Kind(lambda module: (torch.randn(B, D), None), feature_loss)
 NECK = Kind(lambda module: (torch.randn(B, D, 3, 3), None), feature_loss)
 CLASSIFIER = Kind(
     lambda model: (torch.randn(8, 3, 8, 8), labels(8)),
@@ -228,6 +229,7 @@ MODEL_CASES = {
     'EQLLoss': Case(BOX),
     'EQLv2Loss': Case(BOX),
     'EfficientNetLite0': Case(BACKBONE),
+    'ImageFeatures': Case(FEATURES, (dict(in_channels=D),)),
     'LDAMLoss': Case(SOFTMAX),
     'LWSHead': Case(HEAD),
     'LogitAdjustedLoss': Case(SOFTMAX),

@@ -20,6 +20,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mmlt.datasets.features import save_features
+
 SIZE = 224
 MEAN = torch.tensor([123.675, 116.28, 103.53])
 STD = torch.tensor([58.395, 57.12, 57.375])
@@ -106,7 +108,7 @@ def main(argv: list[str] | None = None) -> None:
         )
         out = args.data / f'features_{split}.npz'
         names = [Path(name).name for name in names]
-        np.savez(out, names=np.array(names), features=features)
+        save_features(out, names, features)
         print(f'{out}: {features.shape[0]} x {features.shape[1]}')
 
 

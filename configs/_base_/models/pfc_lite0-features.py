@@ -1,7 +1,7 @@
 # A neck and a linear classifier on features of EfficientNet-Lite0.
 model = dict(
     type='ImageClassifier',
-    backbone=dict(type='torch.nn.Identity'),
+    backbone=dict(type='mmlt.ImageFeatures', in_channels=1280),
     neck=dict(type='mmlt.PFC', in_channels=1280),
     head=dict(
         type='MultiLabelLinearClsHead',

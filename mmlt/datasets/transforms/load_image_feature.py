@@ -1,13 +1,12 @@
-"""Features of images, computed beforehand. N images, D channels."""
+"""Features of images, computed beforehand. D channels."""
 
 from __future__ import annotations
-
-from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 from mmcv.transforms import BaseTransform
 
+from mmlt.checks import check_path
+from mmlt.datasets.features import FeatureFile
 from mmlt.registry import TRANSFORMS
 
 
@@ -16,13 +15,16 @@ class LoadImageFeature(BaseTransform):
     """Load a feature vector in the place of the image.
 
     A classifier on frozen features then trains in seconds. The model takes
-    ``backbone=dict(type='torch.nn.Identity')``.
+    ``backbone=dict(type='mmlt.ImageFeatures', in_channels=D)``.
 
-    Required key: ``img_path``. Added key: ``img``, (D,) float32.
+    Required key: ``img_path``, else ``sample_idx``. Added key: ``img``, (D,)
+    float32.
 
     Args:
-        file (str): An ``.npz`` file of ``names`` (N,), the file names of the
-            images without folders, each one once, and ``features`` (N, D).
+        file (str): An ``.npz`` file of ``names`` (N,), the paths of the
+            images or the ends of them that tell them apart, each one once,
+            and ``features`` (N, D). ``tools/dataset_converters/
+            image_features.py`` writes it.
 
     Raises:
         FileNotFoundError: If there is no ``file``.
@@ -36,35 +38,10 @@ class LoadImageFeature(BaseTransform):
     """
 
     def __init__(self, file: str) -> None:
-        if not Path(file).is_file():
-            raise FileNotFoundError(
-                f'file: {file} is missing; for Fashion-Scenes `python tools/'
-                'dataset_converters/fashion_scenes_features.py` writes it'
-            )
         self.file = file
-        try:
-            with np.load(file) as content:
-                names, features = content['names'], content['features']
-        except (KeyError, OSError, ValueError, BadZipFile) as error:
-            raise ValueError(
-                f'file: {file} is no .npz file of names and features: {error}'
-            ) from error
-        self.row = {name: row for row, name in enumerate(names.tolist())}
-        if features.ndim != 2 or len(self.row) != len(features):
-            raise ValueError(
-                f'file: {file} holds {len(self.row)} different names and '
-                f'features of the shape {features.shape}; expected one row '
-                '(D,) for each name'
-            )
-        self.features = features
+        self.content = FeatureFile(check_path('file', file))
 
     def transform(self, results: dict) -> dict:
-        """Look the image up by the name of its file."""
-        name = Path(results['img_path']).name
-        if name not in self.row:
-            raise ValueError(
-                f'file: {self.file} has no features of {name}; they are '
-                'those of another split or data set'
-            )
-        feature = self.features[self.row[name]]
+        """Look the image up by its path."""
+        feature = self.content.of(results)
         return {**results, 'img': feature.astype(np.float32)}

@@ -1,5 +1,11 @@
 from .bilateral import BilateralBackbone
 from .cifar_resnet import CIFARResNet
 from .efficientnet_lite0 import EfficientNetLite0
+from .image_features import ImageFeatures
 
-__all__ = ['BilateralBackbone', 'CIFARResNet', 'EfficientNetLite0']
+__all__ = [
+    'BilateralBackbone',
+    'CIFARResNet',
+    'EfficientNetLite0',
+    'ImageFeatures',
+]
