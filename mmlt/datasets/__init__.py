@@ -2,6 +2,7 @@ from mmlt.compat import has_mmdet
 
 from .hold_out import HoldOutDataset
 from .inaturalist import INaturalist
+from .ldam_long_tailed import LDAMLongTailedDataset
 from .long_tailed import LongTailedDataset
 from .multi_label_from_instances import MultiLabelFromInstances
 from .multi_label_lt import COCOMLT, VOCMLT
@@ -11,6 +12,7 @@ __all__ = [
     'VOCMLT',
     'HoldOutDataset',
     'INaturalist',
+    'LDAMLongTailedDataset',
     'LongTailedDataset',
     'MultiLabelFromInstances',
 ]
