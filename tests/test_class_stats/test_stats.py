@@ -87,16 +87,27 @@ def test_json_round_trip(stats, tmp_path):
         assert ClassStats.from_json(str(path)) == original
 
 
-def test_shipped_lvis():
-    stats = ClassStats.from_json('lvis_v1')
-    assert stats.num_classes == 1203
-    assert stats.num_images == 100170
+@pytest.mark.parametrize(
+    ('name', 'images', 'by_images', 'by_instances', 'spared'),
+    [
+        ('lvis_v1', 99388, [337, 461, 405], [200, 412, 334, 257], 815),
+        ('lvis_v0.5', 56740, [454, 461, 315], [294, 453, 302, 181], 915),
+    ],
+)
+def test_shipped_lvis(name, images, by_images, by_instances, spared):
+    stats = ClassStats.from_json(name)
+    # Those with an annotation: MMDetection trains on no others.
+    assert stats.num_images == images
     assert stats.image_count.min() == 1
-    # The numbers of rare, common and frequent categories of LVIS v1.
+    # The numbers of rare, common and frequent categories.
     groups = stats.groups((11, 101))
-    assert_array_equal(np.bincount(groups), [337, 461, 405])
-    with pytest.raises(ValueError, match="use by='image'"):
-        stats.prior('instance')
+    assert_array_equal(np.bincount(groups), by_images)
+    # Those of the groups of BAGS.
+    groups = stats.groups((10, 100, 1000), 'instance')
+    assert_array_equal(np.bincount(groups), by_instances)
+    # The classes that EQL spares; its lambda for v0.5 is 1.77e-3.
+    share = 1.1e-3 if name == 'lvis_v1' else 1.77e-3
+    assert (stats.image_count < share * images).sum() == spared
 
 
 def test_from_any(stats, tmp_path):

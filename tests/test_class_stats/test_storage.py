@@ -129,8 +129,13 @@ def test_class_stats_of_a_file(tmp_path):
         ClassStats.from_any(path)
 
 
-def test_shipped_names_are_those_of_the_data_set():
+@pytest.mark.parametrize(
+    ('name', 'dataset'),
+    [('lvis_v1', 'LVISV1Dataset'), ('lvis_v0.5', 'LVISV05Dataset')],
+)
+def test_shipped_names_are_those_of_the_data_set(name, dataset):
     """The annotation file misspells one; ``aligned_to`` raises for others."""
-    classes = pytest.importorskip('mmdet.datasets').LVISV1Dataset.METAINFO
-    stats = ClassStats.from_any('lvis_v1')
+    datasets = pytest.importorskip('mmdet.datasets')
+    classes = getattr(datasets, dataset).METAINFO
+    stats = ClassStats.from_any(name)
     assert stats.aligned_to(classes['classes']) is stats
