@@ -56,6 +56,8 @@ class Detections(NamedTuple):
             cap (int): Detections that stay.
         """
         key = getattr(self, column)
+        if np.unique(key, return_counts=True)[1].max(initial=0) <= cap:
+            return self
         order = np.lexsort((-self.score, key))
         _, start, count = np.unique(
             key[order], return_index=True, return_counts=True
