@@ -6,10 +6,15 @@ from typing import Any
 
 from mmengine.hooks import CheckpointHook, Hook
 from mmengine.runner import IterBasedTrainLoop, Runner
+from torch.utils.data import BatchSampler
 
 from mmlt.class_stats.names import class_names
 from mmlt.class_stats.receiver import ClassStatsReceiver
-from mmlt.datasets.samplers import DeferredSampler, ProgressiveSampler
+from mmlt.datasets.samplers import (
+    BilateralBatchSampler,
+    DeferredSampler,
+    ProgressiveSampler,
+)
 from mmlt.engine.resumed import changed_length, num_epochs, planned_length
 from mmlt.models.classifiers import BBNClassifier
 from mmlt.models.posthoc.checks import adjusting_losses
@@ -29,9 +34,10 @@ class CheckRunHook(Hook):
     The tools of mmlt, and ``ClassStatsHook``, add it to each run. Before
     training it stops if the head of a classifier has another number of
     classes than the training set, if nothing moves the alpha of a
-    ``BBNClassifier``, or if a metric cannot score the validation set. It
-    warns if there was nothing to resume, or nothing is left to train, and if
-    a sampler's epochs are not those of the run.
+    ``BBNClassifier``, if a ``ManifoldMixupClassifier`` of two samplers has
+    one, or if a metric cannot score the validation set. It warns if there was
+    nothing to resume, or nothing is left to train, and if a sampler's epochs
+    are not those of the run.
 
     A metric may have ``check_dataset(dataset, best)``, which raises if it
     cannot score the data set, or its result will lack one of the names
@@ -69,6 +75,7 @@ class CheckRunHook(Hook):
         self._edits = []
         _check_head(runner)
         _check_alpha(runner)
+        _check_samplers(runner)
         if hasattr(runner._val_loop, 'evaluator'):
             _check_metrics(runner)
         _warn_of_start(runner)
@@ -121,6 +128,25 @@ def _check_alpha(runner: Runner) -> None:
             "0.5: add default_hooks=dict(alpha=dict(type='mmlt."
             "AlphaScheduleHook')), with schedule='equal' if 0.5 is meant; a "
             'hook of your own inherits from it'
+        )
+
+
+def _check_samplers(runner: Runner) -> None:
+    """See that a model that mixes images draws as many samplers as it has."""
+    two_samplers = getattr(unwrap(runner.model), 'two_samplers', None)
+    batches = runner.train_dataloader.batch_sampler
+    # A batch sampler of the user's own may well draw two halves.
+    if two_samplers is True and type(batches) is BatchSampler:
+        raise ValueError(
+            'two_samplers=True mixes [B uniform | B reversed] images, but '
+            'these batches come from one sampler: add batch_sampler=dict('
+            "type='mmlt.BilateralBatchSampler') to train_dataloader"
+        )
+    if two_samplers is False and isinstance(batches, BilateralBatchSampler):
+        raise ValueError(
+            'train_dataloader: batch_sampler=mmlt.BilateralBatchSampler gives '
+            'images of two samplers, which two_samplers=False mixes as those '
+            'of one: set two_samplers=True of the model'
         )
 
 
