@@ -9,6 +9,7 @@ from mmpretrain.structures import DataSample
 from torch import nn
 from torch._dynamo.testing import CompileCounter
 from torch.testing import assert_close
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from mmlt.class_stats import ClassStats
 from mmlt.models.classifiers.manifold_mixup import Mix
@@ -243,6 +244,34 @@ def test_mixed_precision(place, monkeypatch):
     assert loss.dtype == torch.float32
     assert_close(loss, exact, rtol=0.1, atol=0.1)
     assert all(p.grad.isfinite().all() for p in model.parameters())
+
+
+class NoWaiting(TorchDispatchMode):
+    """Raise for a copy to the device that waits for it."""
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        result = func(*args, **(kwargs or {}))
+        sources = [each for each in args if isinstance(each, torch.Tensor)]
+        if isinstance(result, torch.Tensor) and result.is_meta:
+            waits = not (kwargs or {}).get('non_blocking')
+            # PyTorch hands numbers over as tensors without dimensions.
+            copied = [each for each in sources if not each.is_meta]
+            if func is torch.ops.aten._to_copy.default:
+                assert not (copied and waits), func
+            else:
+                assert not any(each.dim() for each in copied), func
+        return result
+
+
+@pytest.mark.parametrize('kwargs', [{}, dict(two_samplers=True)])
+def test_a_step_does_not_wait_for_the_device(kwargs):
+    """Tensors of the meta device have no values to wait for."""
+    model = build(remix=dict(), class_stats=STATS, **kwargs).to('meta')
+    images, samples = make_batch()
+    images, samples = images.to('meta'), [each.to('meta') for each in samples]
+    for _ in range(10):
+        with NoWaiting():
+            loss_of(model, images, samples).backward()
 
 
 def test_compiled():
