@@ -99,8 +99,12 @@ def check_classifier(cfg):
     model = MODELS.build(
         {**cfg.model, 'data_preprocessor': cfg.data_preprocessor}
     )
-    stats = ClassStats.single_label([5] * num_classes)
-    step(cfg, model, make_images(cfg), stats)
+    if cfg.train_cfg.get('type') == 'mmlt.ClassMeansLoop':
+        check_class_means(cfg, model)
+    else:
+        counts = np.logspace(3.7, 0.7, num_classes).astype(int)
+        stats = ClassStats.single_label(counts)
+        step(cfg, model, make_images(cfg), stats)
     for evaluator in (cfg.val_evaluator, cfg.test_evaluator):
         METRICS.build(evaluator)
     for sample in predict(model, make_images(cfg)):
@@ -250,6 +254,17 @@ def step(cfg, model, batch, stats) -> None:
     assert {n for n, p in parameters.items() if p.grad is not None} == trained
     assert all(parameters[name].grad.isfinite().all() for name in trained)
     runner.optim_wrapper.step()
+
+
+def check_class_means(cfg, model) -> None:
+    """Compute means of some features; there is nothing to train."""
+    assert not cfg.optim_wrapper
+    classes = torch.arange(cfg.model.head.num_classes).repeat(2)
+    features = torch.randn(len(classes), cfg.model.head.in_channels)
+    assert model.head.set_means([(features, classes)]) == len(classes)
+    loader = cfg.train_dataloader
+    assert not loader.sampler.shuffle
+    assert not loader.sampler.round_up
 
 
 def check_pipelines(cfg) -> None:

@@ -70,6 +70,7 @@ def test_every_config_is_tested_here():
     names |= {'coco_mlt', 'voc_mlt', 'fashion_scenes_multi_label'}
     names |= {'fashion_scenes_features'}
     names |= {'caltech101', 'caltech101_features', 'cifar10_jpeg_lt_if100'}
+    names |= {'cifar10_jpeg_lt_if100_features'}
     assert set(NAMES) == names
 
 

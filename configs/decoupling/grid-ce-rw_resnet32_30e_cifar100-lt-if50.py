@@ -1,0 +1,3 @@
+_base_ = './grid-ce-ce_resnet32_30e_cifar100-lt-if50.py'
+
+model = dict(head=dict(loss=_base_.rw))

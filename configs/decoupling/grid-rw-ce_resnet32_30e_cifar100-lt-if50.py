@@ -1,0 +1,3 @@
+_base_ = './grid-ce-ce_resnet32_30e_cifar100-lt-if50.py'
+
+load_from = 'work_dirs/rw_resnet32_200e_cifar100-lt-if50/epoch_200.pth'

@@ -1,0 +1,6 @@
+_base_ = [
+    './held-out-ce_resnet32-features_30e_cifar10-jpeg-lt-if100.py',
+    '../_base_/methods/classifier_edits.py',
+]
+
+default_hooks = dict(classifier_edit=_base_.tau_norm)

@@ -1,0 +1,10 @@
+_base_ = [
+    '../_base_/models/linear_resnet32-features.py',
+    '../_base_/datasets/cifar10_jpeg_lt_if100_features.py',
+    '../_base_/schedules/class-means_1e.py',
+    '../_base_/runtimes/default_runtime.py',
+    '../_base_/methods/decoupling.py',
+]
+
+model = dict(head=dict(type='mmlt.NCMHead'))
+train_dataloader = dict(sampler=_base_.each_once)
