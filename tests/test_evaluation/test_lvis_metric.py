@@ -207,7 +207,10 @@ def run(metric, samples):
 @pytest.mark.parametrize('iou_type', ['bbox', 'segm'])
 @pytest.mark.parametrize('max_dets', [300, 40, None])
 @pytest.mark.parametrize('per_class', [None, 60])
-def test_backends_agree(write_json, iou_type, max_dets, per_class):
+def test_backends_agree(
+    write_json, monkeypatch, iou_type, max_dets, per_class
+):
+    monkeypatch.setattr('mmlt.evaluation.lvis.protocol.IMAGES_AT_ONCE', 3)
     for seed in range(2):
         rng = np.random.default_rng(seed)
         content = random_annotations(rng)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from operator import itemgetter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,12 +23,20 @@ class Annotations(NamedTuple):
     Args:
         imgs (dict[int, int]): Id to number of each image.
         cats (dict[int, dict]): Id to content of K categories, in file order.
-        numbered (hotcoco.COCO): All of it, with numbers as ids.
+        content (dict): All of it, with numbers as ids, sorted by image.
     """
 
     imgs: dict[int, int]
     cats: dict[int, dict]
-    numbered: hotcoco.COCO
+    content: dict
+
+    def in_parts(self, size: int) -> Iterator[tuple[list[dict], list[dict]]]:
+        """Images, ``size`` at a time, and their annotations."""
+        images, entries = self.content['images'], self.content['annotations']
+        number = [entry['image_id'] for entry in entries]
+        for first in range(0, len(images), size):
+            start, end = np.searchsorted(number, [first, first + size])
+            yield images[first : first + size], entries[start:end]
 
 
 def load_annotations(path: str | Path) -> Annotations:
@@ -136,7 +145,7 @@ def _numbers(ids: Iterable[int]) -> dict[int, int]:
 
 def _numbered(
     content: dict, imgs: dict[int, int], cats: dict[int, int]
-) -> hotcoco.COCO:
+) -> dict:
     """The content, which changes, with numbers as ids."""
     for image in content['images']:
         image['id'] = imgs[image['id']]
@@ -149,7 +158,9 @@ def _numbered(
         entry['image_id'] = imgs[entry['image_id']]
         entry['category_id'] = cats[entry['category_id']]
     # As in lvis-api, what has no area does not count.
-    content['annotations'] = [
-        entry for entry in content['annotations'] if entry['area'] > 0
-    ]
-    return hotcoco.COCO(content)
+    annotations = [e for e in content['annotations'] if e['area'] > 0]
+    return dict(
+        images=sorted(content['images'], key=itemgetter('id')),
+        annotations=sorted(annotations, key=itemgetter('image_id')),
+        categories=content['categories'],
+    )

@@ -20,6 +20,10 @@ from mmlt.evaluation.functional import nanmean
 from .annotations import GROUPS, Annotations
 
 IOU_THRESHOLDS = np.linspace(0.5, 0.95, 10)
+# Masks of all images at once would take gigabytes.
+IMAGES_AT_ONCE = 500
+# Detections of an image that hotcoco's streaming evaluation takes.
+HOTCOCO_CAP = 300
 
 
 class Detections(NamedTuple):
@@ -130,40 +134,63 @@ def evaluate(
     """
     if max_dets is not None:
         detections = detections.best_of_each('image_id', max_dets)
-    if iou_type == 'bbox':
-        area = detections.bbox[:, 2] * detections.bbox[:, 3]
-    else:
-        # That of the pixels, not of the box.
-        area = np.asarray(hotcoco.mask.area(detections.masks), np.float64)
-    # As in lvis-api, what has no area does not count.
-    detections = detections.take(np.flatnonzero(area > 0))
-    found = annotations.numbered.load_res(
-        np.column_stack(
-            [
-                _positions('image', annotations.imgs, detections.image_id),
-                detections.bbox,
-                detections.score,
-                _positions(
-                    'category', annotations.cats, detections.category_id
-                ),
-            ]
+    numbered = detections._replace(
+        image_id=_positions('image', annotations.imgs, detections.image_id),
+        category_id=_positions(
+            'category', annotations.cats, detections.category_id
         ),
-        segmentation=detections.masks if iou_type == 'segm' else None,
     )
-    if iou_type == 'segm':
-        found.update_anns(
-            ids=np.arange(len(detections.score)) + 1, area=area[area > 0]
-        )
-    # The cap was applied above; else the default one would be.
-    found = found.cap_detections_per_image(None)
-    run = hotcoco.LVISeval(annotations.numbered, found, iou_type)
-    run.evaluate()
+    order = np.argsort(numbered.image_id, kind='stable')
+    run = _match(annotations, numbered.take(order), iou_type)
     run.accumulate()
-    curves = run.eval
     return Curves(
-        np.asarray(curves['precision'])[..., 0],
-        np.asarray(curves['recall'])[..., 0],
+        np.asarray(run.eval['precision'])[..., 0],
+        np.asarray(run.eval['recall'])[..., 0],
     )
+
+
+def _match(
+    annotations: Annotations, detections: Detections, iou_type: str
+) -> hotcoco.COCOeval:
+    """Match numbered detections, sorted by image."""
+    if np.bincount(detections.image_id).max(initial=0) > HOTCOCO_CAP:
+        content = hotcoco.COCO(annotations.content)
+        rows, masks = _rows(detections, iou_type)
+        found = content.load_res(rows, segmentation=masks)
+        # `evaluate` has applied the cap.
+        found = found.cap_detections_per_image(None)
+        run = hotcoco.LVISeval(content, found, iou_type)
+        run.evaluate()
+        return run
+    # The same, but holding the masks of some images at a time.
+    matching = hotcoco.StreamingEval(
+        annotations.content['categories'], iou_type, lvis_style=True
+    )
+    start = 0
+    for images, entries in annotations.in_parts(IMAGES_AT_ONCE):
+        last = images[-1]['id']
+        end = int(np.searchsorted(detections.image_id, last, 'right'))
+        rows, masks = _rows(detections.take(range(start, end)), iou_type)
+        matching.update(images, entries, rows, segmentation=masks)
+        start = end
+    return matching.finalize()
+
+
+def _rows(
+    detections: Detections, iou_type: str
+) -> tuple[np.ndarray, list[dict] | None]:
+    """Detections as hotcoco takes them: (D, 7), and masks."""
+    box = detections.bbox
+    if iou_type == 'segm':
+        # Of the box, only the area is read then: that of the pixels.
+        box = np.ones_like(box)
+        box[:, 2] = hotcoco.mask.area(detections.masks)
+    # As in lvis-api, what has no area does not count.
+    kept = detections._replace(bbox=box).take(
+        np.flatnonzero(box[:, 2] * box[:, 3] > 0)
+    )
+    columns = kept.image_id, kept.bbox, kept.score, kept.category_id
+    return np.column_stack(columns), kept.masks if iou_type == 'segm' else None
 
 
 def _positions(what: str, known: Iterable[int], ids: np.ndarray) -> np.ndarray:
