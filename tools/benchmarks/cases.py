@@ -121,6 +121,19 @@ def class_means_batch(head: nn.Module) -> tuple[Tensor, list]:
     return torch.randn(B, D), labels()
 
 
+def centroids_batch(head: nn.Module) -> tuple[Tensor, list]:
+    """The same of a head with a memory."""
+    head.set_centroids([(torch.randn(B, D), labels())])
+    return torch.randn(B, D), labels()
+
+
+def open_set_samples() -> list[dict]:
+    """Scores of a classifier, and labels of which some are unknown."""
+    return class_samples() + [
+        dict(sample, gt_label=torch.tensor([-1])) for sample in class_samples()
+    ]
+
+
 def feature_loss(module: nn.Module, inputs: Tensor, rest: None) -> Values:
     """Features, and a loss of them that batch norm leaves a gradient."""
     features = named(module(inputs))
@@ -150,6 +163,7 @@ BBN_HEAD = Kind(
     dict(num_classes=C, in_channels=D),
 )
 NCM_HEAD = HEAD._replace(batch=class_means_batch)
+MEMORY_HEAD = HEAD._replace(batch=centroids_batch)
 BOX_HEAD = Kind(
     lambda head: (torch.randn(B, D, 2, 2), boxes()),
     lambda head, maps, rest: box_loss(head.loss_cls, head(maps)[0], rest),
@@ -241,7 +255,12 @@ MODEL_CASES = {
             dict(MIXED, places=[2], two_samplers=True),
         ),
     ),
-    'MultiLabelLDAMLoss': Case(MULTI_LABEL),
+    'ModulatedAttention': Case(NECK, (dict(in_channels=D, size=3),)),
+    'MultiLabelLDAMLoss': Case(
+        MULTI_LABEL, ({}, dict(class_weight='effective_number'))
+    ),
+    'MultiLabelLogitAdjustedLoss': Case(MULTI_LABEL),
+    'MultiLabelOLTRHead': Case(MEMORY_HEAD),
     'NCMHead': Case(
         NCM_HEAD,
         (
@@ -250,6 +269,7 @@ MODEL_CASES = {
             dict(normalize='cl2n'),
         ),
     ),
+    'OLTRHead': Case(MEMORY_HEAD),
     'PFC': Case(NECK, (dict(in_channels=D, dropout=0.0),)),
     'PairwiseMarginLoss': Case(
         SOFTMAX,
@@ -259,6 +279,7 @@ MODEL_CASES = {
             dict(preset=None, delta=MARGINS),
         ),
     ),
+    'ResNet10': Case(BACKBONE, (dict(base_channels=8, stem_channels=8),)),
     'ReweightedBCELoss': Case(MULTI_LABEL),
     'SeesawLoss': Case(BOX),
     'SoftmaxFocalLoss': Case(
@@ -335,6 +356,7 @@ def dump_file(folder: Path) -> dict:
 METRIC_CASES = {
     'DumpLogits': (dump_file, class_samples),
     'LVISMetric': (lvis_annotations, box_samples),
+    'OpenSetFMeasure': (lambda folder: {}, open_set_samples),
     'ShotAccuracy': (
         # Its counts must be those of images with one label each.
         lambda folder: dict(

@@ -20,7 +20,8 @@ class DeferredReweightHook(Hook):
     fallen, with them. It goes by the progress of the training alone, so that
     a resumed run is an uninterrupted one. It switches every loss of mmlt that
     has class weights, in whatever head it is: ``class_weight`` of the softmax
-    losses, ``mmlt.ReweightedBCELoss`` and ``mmlt.ClassBalancedFocalLoss``.
+    losses and of ``mmlt.MultiLabelLDAMLoss``, ``mmlt.ReweightedBCELoss`` and
+    ``mmlt.ClassBalancedFocalLoss``.
 
     Args:
         begin (int): First epoch with class weights, counted from 0; the

@@ -16,6 +16,10 @@ from .group_softmax import bags_loss
 from .ldam_loss import LDAMLoss
 from .logit_adjusted_loss import LogitAdjustedLoss, logit_adjusted_loss
 from .multi_label_ldam_loss import MultiLabelLDAMLoss
+from .multi_label_logit_adjusted_loss import (
+    MultiLabelLogitAdjustedLoss,
+    log_odds,
+)
 from .pairwise_margin_loss import (
     PairwiseMarginLoss,
     is_fisher_consistent,
@@ -38,6 +42,7 @@ __all__ = [
     'LDAMLoss',
     'LogitAdjustedLoss',
     'MultiLabelLDAMLoss',
+    'MultiLabelLogitAdjustedLoss',
     'MultiLabelLoss',
     'PairwiseMarginLoss',
     'ReweightedBCELoss',
@@ -49,6 +54,7 @@ __all__ = [
     'distribution_balanced_loss',
     'focal_bce',
     'is_fisher_consistent',
+    'log_odds',
     'logit_adjusted_loss',
     'negative_tolerant_bias',
     'pairwise_margin_loss',

@@ -78,3 +78,14 @@ def check_class_weight(weight: Any) -> str | list[float] | None:
     if not any(weight):
         raise ValueError(f'class_weight must not be all 0, got {weight}')
     return weight
+
+
+def check_num_weights(weight: list[float], num_classes: int) -> list[float]:
+    """``weight``; raises unless it has a number for each class."""
+    if len(weight) != num_classes:
+        raise ValueError(
+            f'class_weight has {len(weight)} numbers, but the class '
+            f'statistics hold {num_classes} classes; give one number for each '
+            'class'
+        )
+    return weight

@@ -14,6 +14,7 @@ from mmlt.registry import MODELS
 from .base import MultiLabelLoss
 from .checks import settings
 from .focal_bce import FOCAL, focal_bce
+from .multi_label_logit_adjusted_loss import log_odds
 
 REBALANCE = dict(alpha=0.1, beta=10.0, mu=0.3)
 NTR = dict(scale=2.0, kappa=0.05)
@@ -58,9 +59,8 @@ def negative_tolerant_bias(
     .. math::
         \nu_k = -\frac{\kappa}{\lambda} \log\Big(\frac{N}{n_k} - 1\Big)
 
-    `Distribution-Balanced Loss <https://arxiv.org/abs/2007.09654>`_, Eq. 8.
-    It is infinite for a class in no image or in all of them: these count as
-    being in one image, and in all but one.
+    `Distribution-Balanced Loss <https://arxiv.org/abs/2007.09654>`_, Eq. 8:
+    the :func:`log_odds` of the classes, scaled.
 
     Args:
         stats (ClassStats): ``n_k`` and ``N`` in images.
@@ -70,9 +70,7 @@ def negative_tolerant_bias(
     Returns:
         Tensor: (C,) float64.
     """
-    num_images = max(stats.num_images, 2)
-    count = stats.image_count.clip(1, num_images - 1)
-    return torch.from_numpy(-kappa / scale * np.log(num_images / count - 1))
+    return torch.from_numpy(kappa / scale * log_odds(stats))
 
 
 def distribution_balanced_loss(

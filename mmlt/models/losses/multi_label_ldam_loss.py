@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -13,6 +13,12 @@ from mmlt.models.checks import check_number
 from mmlt.registry import MODELS
 
 from .base import MultiLabelLoss
+from .class_weights import (
+    check_beta,
+    check_class_weight,
+    check_num_weights,
+    class_weights,
+)
 from .ldam_loss import ldam_margins
 
 
@@ -27,7 +33,8 @@ class MultiLabelLDAMLoss(MultiLabelLoss):
     .. math::
         BCE(s (z - m_k y), y), \quad m_k \propto n_k^{-1/4}
 
-    A class without training images counts as having one.
+    A class without training images counts as having one. With
+    ``class_weight`` and ``mmlt.DeferredReweightHook`` it is LDAM-DRW.
 
     Note:
         ``scale=30`` is meant for cosine logits, from normalised features and
@@ -37,33 +44,59 @@ class MultiLabelLDAMLoss(MultiLabelLoss):
         max_margin (float): Margin of the rarest class, in logits before
             ``scale``.
         scale (float): ``s``, > 0.
+        class_weight (str | Sequence[float] | None): Weight of both labels of
+            a class: ``'inverse'``, ``'inverse_sqrt'`` or
+            ``'effective_number'``, see
+            :func:`~mmlt.models.losses.class_weights.class_weights`, or (C,)
+            numbers >= 0, taken as they are. Defaults to None: all have 1.
+        beta (float): Of ``'effective_number'``, in [0, 1).
         class_stats (ClassStats | dict | list | str | None): Image counts,
             see :class:`~mmlt.models.losses.base.MultiLabelLoss`, also for
             targets and reduction.
         **kwargs: Other arguments of the same class.
 
     Raises:
-        ValueError: If ``max_margin`` or ``scale`` is out of range.
+        TypeError: If an argument is of another type.
+        ValueError: If ``max_margin``, ``scale``, ``beta`` or a weight is out
+            of range, or there are not as many weights as classes.
     """
 
     def __init__(
         self,
         max_margin: float = 0.5,
         scale: float = 30.0,
+        class_weight: str | Sequence[float] | None = None,
+        beta: float = 0.9999,
         class_stats: Any = None,
         **kwargs: Any,
     ) -> None:
         self.max_margin = check_number('max_margin', max_margin)
         self.scale = check_number('scale', scale, positive=True)
+        self.class_weight = check_class_weight(class_weight)
+        self.beta = check_beta(beta)
         super().__init__(class_stats, **kwargs)
 
-    def tables(self, stats: ClassStats) -> dict[str, np.ndarray]:
-        """Margins (C,)."""
-        return {'margin': ldam_margins(stats, self.max_margin)}
+    @property
+    def can_defer(self) -> bool:
+        """Whether it has class weights."""
+        return self.class_weight is not None
+
+    def tables(self, stats: ClassStats) -> dict[str, Any]:
+        """Margins and weights (C,)."""
+        kind, ones = self.class_weight, [1.0] * stats.num_classes
+        if isinstance(kind, str):
+            weight = class_weights(stats, kind, self.beta)
+        else:
+            weight = check_num_weights(kind or ones, stats.num_classes)
+        return {
+            'margin': ldam_margins(stats, self.max_margin),
+            'label_weight': weight,
+        }
 
     def element_loss(self, cls_score: Tensor, target: Tensor) -> Tensor:
         return F.binary_cross_entropy_with_logits(
             self.scale * (cls_score - self.margin * target),
             target,
+            self.unless_deferred(self.label_weight),
             reduction='none',
         )

@@ -10,10 +10,14 @@ from torch import Tensor, nn
 
 from mmlt.models.checks import is_number
 from mmlt.models.losses.logit_adjusted_loss import LogitAdjustedLoss
+from mmlt.models.losses.multi_label_logit_adjusted_loss import (
+    MultiLabelLogitAdjustedLoss,
+)
 from mmlt.models.losses.pairwise_margin_loss import PairwiseMarginLoss
 
 # Beyond it an edit hardly does what is meant.
 LARGE_TAU = 10
+ADJUSTED = (LogitAdjustedLoss, MultiLabelLogitAdjustedLoss)
 
 
 def adjusting_losses(model: nn.Module) -> dict[str, nn.Module]:
@@ -21,7 +25,7 @@ def adjusting_losses(model: nn.Module) -> dict[str, nn.Module]:
     return {
         name: module
         for name, module in model.named_modules()
-        if (isinstance(module, LogitAdjustedLoss) and module.tau)
+        if (isinstance(module, ADJUSTED) and module.tau)
         or (
             isinstance(module, PairwiseMarginLoss)
             and module.preset == 'logit_adjusted'

@@ -12,7 +12,12 @@ from torch import Tensor
 from mmlt.class_stats import ClassStats
 
 from ..checks import check_distributions, check_range
-from ..class_weights import check_beta, check_class_weight, class_weights
+from ..class_weights import (
+    check_beta,
+    check_class_weight,
+    check_num_weights,
+    class_weights,
+)
 from .element import ElementLoss
 
 
@@ -82,12 +87,8 @@ class SoftmaxLoss(ElementLoss):
     def on_class_stats(self, stats: ClassStats) -> None:
         """Keep the tables, and the weights of the labels."""
         kind = self.class_weight
-        if isinstance(kind, list) and len(kind) != stats.num_classes:
-            raise ValueError(
-                f'class_weight has {len(kind)} numbers, but the class '
-                f'statistics hold {stats.num_classes} classes; give one '
-                'number for each class'
-            )
+        if isinstance(kind, list):
+            check_num_weights(kind, stats.num_classes)
         super().on_class_stats(stats)
         if isinstance(kind, str):
             weight = class_weights(stats, kind, self.beta)
