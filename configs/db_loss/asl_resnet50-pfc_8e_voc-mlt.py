@@ -1,0 +1,3 @@
+_base_ = './erm_resnet50-pfc_8e_voc-mlt.py'
+
+model = dict(head=dict(loss=dict(_base_.asl, **_base_.class_mean)))

@@ -1,0 +1,5 @@
+# Second stage: load_from names a checkpoint of
+# erm_resnet50-pfc_8e_coco-mlt.py.
+_base_ = './rs_resnet50-pfc_8e_coco-mlt.py'
+
+default_hooks = dict(trainable_parts=_base_.crt)
