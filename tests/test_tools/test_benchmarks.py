@@ -1,5 +1,6 @@
 """The benchmarks run, and compare what they say."""
 
+import copy
 import itertools
 import os
 import subprocess
@@ -230,3 +231,18 @@ def test_accelerator_on_a_cpu(tmp_path):
     assert '| LogitAdjustedLoss | ' in done.stdout
     assert '| DistributedDataParallel | ' in done.stdout
     assert '| resnet32 | 2 | PairwiseMarginLoss | ' in done.stdout
+
+
+def test_soak_notices_differences(load_tool):
+    soak = load_tool('benchmarks/soak.py')
+    whole = dict(
+        weights={'fc': torch.tensor([1.0, torch.nan])}, steps=[3, (1, 2)]
+    )
+    found = soak.differences
+    assert not [*found('state', whole, copy.deepcopy(whole))]
+    parts = copy.deepcopy(whole)
+    parts['weights']['fc'][0] = 1 + 2**-23
+    assert [*found('state', whole, parts)] == ['state.weights.fc']
+    for other in ([3, (1, 3)], [4, (1, 2)], [3], [3, None]):
+        assert len([*found('state', whole, {**whole, 'steps': other})]) == 1
+    assert [*found('state', whole, dict(steps=whole['steps']))]
