@@ -217,7 +217,8 @@ def valid_config(kind, name, parameters, folder, rng):
             for key, each in parameters.items()
             if each.default is each.empty and key not in GIVEN
         }
-    config = {**config, **SETTINGS.get(name, {})}
+    for base in getattr(registry, kind).get(f'mmlt.{name}').__mro__:
+        config = {**SETTINGS.get(base.__name__, {}), **config}
     if kind == 'DATASETS' and 'ann_file' in config:
         config['data_root'] = str(folder)
     return dict(type=f'mmlt.{name}', **config)
