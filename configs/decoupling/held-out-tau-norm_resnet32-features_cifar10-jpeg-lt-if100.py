@@ -1,5 +1,5 @@
 _base_ = [
-    './held-out-ce_resnet32-features_30e_cifar10-jpeg-lt-if100.py',
+    './held-out-ce_resnet32-features_10e_cifar10-jpeg-lt-if100.py',
     '../_base_/methods/classifier_edits.py',
 ]
 

@@ -106,7 +106,7 @@ class FeatureFile:
         if image is None:
             image = annotation['sample_idx']
         # The file may hold less of the path: the longest end counts.
-        parts = PurePath(str(image)).parts
+        parts = str(image).replace(os.sep, '/').split('/')
         for start in range(len(parts)):
             row = self.row.get('/'.join(parts[start:]))
             if row is not None:

@@ -1,3 +1,3 @@
-_base_ = './ce_resnet32-features_30e_cifar10-jpeg-lt-if100.py'
+_base_ = './ce_resnet32-features_10e_cifar10-jpeg-lt-if100.py'
 
 model = dict(head=dict(loss=dict(type='mmlt.LogitAdjustedLoss')))

@@ -1,5 +1,5 @@
 _base_ = [
-    './ce_resnet32-features_30e_cifar10-jpeg-lt-if100.py',
+    './ce_resnet32-features_10e_cifar10-jpeg-lt-if100.py',
     '../_base_/methods/deferred.py',
 ]
 

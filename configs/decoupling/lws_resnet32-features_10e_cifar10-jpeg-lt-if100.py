@@ -1,4 +1,4 @@
-_base_ = './crt_resnet32-features_30e_cifar10-jpeg-lt-if100.py'
+_base_ = './crt_resnet32-features_10e_cifar10-jpeg-lt-if100.py'
 
 model = dict(head=dict(type='mmlt.LWSHead'))
 default_hooks = dict(trainable_parts=_base_.lws)

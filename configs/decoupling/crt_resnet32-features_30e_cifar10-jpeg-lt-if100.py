@@ -1,3 +1,0 @@
-_base_ = './ce_resnet32-features_30e_cifar10-jpeg-lt-if100.py'
-
-train_dataloader = dict(sampler=_base_.class_aware)
