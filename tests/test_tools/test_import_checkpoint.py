@@ -105,6 +105,26 @@ def test_shapes(tool):
         tool.fit({'fc.weight': torch.zeros(3, 5)}, state)
 
 
+def test_later_files_win(tool, theirs):
+    """The network of the first stage with the classifier of the second."""
+    first = network().state_dict()
+    first['head.other'] = torch.zeros(1)
+    torch.save(first, theirs / 'first.pth')
+    weight = torch.randn(3, 16)
+    torch.save(
+        {'state_dict': {'head.fc.weight': weight}}, theirs / 'second.pth'
+    )
+    names = ('config.py', 'first.pth', 'second.pth', 'out.pth')
+    files = [str(theirs / name) for name in names]
+    with pytest.raises(ValueError, match=r"lacks \['head.other'\]"):
+        tool.main(files)
+    tool.main([*files, '--drop', 'head.other'])
+    out = torch.load(theirs / 'out.pth', weights_only=True)['state_dict']
+    assert out.pop('head.fc.weight').equal(weight)
+    for name, value in out.items():
+        assert value.equal(first[name]), name
+
+
 def test_options(tool, capsys):
     with pytest.raises(SystemExit):
         tool.parse_args(['a', 'b', 'c', '--rename', 'classifier'])

@@ -9,9 +9,15 @@ Example, a ResNet-32 whose linear layer is ``classifier`` and has no bias::
     TOOL=tools/model_converters/import_checkpoint.py
     python $TOOL CONFIG theirs.pth out.pth \\
         --rename classifier=head.fc --zeros head.fc.bias
+
+Of several files the later ones win: a classifier that was trained on features
+goes with the network that they are of::
+
+    python $TOOL CONFIG first_stage.pth second_stage.pth out.pth
 """
 
 import argparse
+from collections.abc import Iterable
 from pathlib import Path
 
 import torch
@@ -37,7 +43,7 @@ def rename(
     """
     names = {name: name.removeprefix('module.') for name in weights}
     for old, new in prefixes.items():
-        hits = [n for n in names if f'{names[n]}.'.startswith(f'{old}.')]
+        hits = [name for name in names if _in(names[name], [old])]
         if not hits:
             raise ValueError(
                 f'rename: no weight begins with {old!r}; the file has '
@@ -92,7 +98,12 @@ def fit(
     return {name: weights[name] for name in state}
 
 
-def _some(names) -> str:
+def _in(name: str, prefixes: Iterable[str]) -> bool:
+    """Whether it begins with one of these, in whole parts."""
+    return any(f'{name}.'.startswith(f'{prefix}.') for prefix in prefixes)
+
+
+def _some(names: Iterable[str]) -> str:
     names = [*names]
     more = f' and {len(names) - 4} more' if len(names) > 4 else ''
     return f'{names[:4]}{more}'
@@ -113,7 +124,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     )
     add = parser.add_argument
     add('config', help='config of the model')
-    add('source', help='file of somebody else, written by torch.save')
+    add('source', nargs='+', help='files of somebody else, of torch.save')
     add('out', help='checkpoint to write')
     add(
         '--rename',
@@ -123,6 +134,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         metavar='OLD=NEW',
         help='beginnings of names',
     )
+    add('--drop', nargs='+', default=[], help='beginnings of names to leave')
     add('--zeros', nargs='+', default=[], help='what the file lacks')
     add(
         '--class-stats',
@@ -136,10 +148,13 @@ def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
     cfg = read_config(args.config)
     init_default_scope(cfg.get('default_scope', 'mmengine'))
-    content = load_tensors(args.source)
-    weights = content.get('state_dict', content)
+    weights = {}
+    for path in args.source:
+        content = load_tensors(path, 'source')
+        weights.update(content.get('state_dict', content))
+    weights = rename(weights, dict(args.rename))
     state = fit(
-        rename(weights, dict(args.rename)),
+        {name: w for name, w in weights.items() if not _in(name, args.drop)},
         MODELS.build(cfg.model).state_dict(),
         tuple(args.zeros),
     )
