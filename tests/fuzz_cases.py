@@ -91,6 +91,20 @@ def write_files(folder):
     )
 
 
+@registry.DATASETS.register_module(force=True)
+class PipelinePatches(Patches):
+    """Patches, of a config."""
+
+    def __init__(self, pipeline):
+        super().__init__()
+
+
+IN_ORDER = dict(
+    batch_size=8,
+    num_workers=0,
+    dataset=dict(type='PipelinePatches', pipeline=[]),
+    collate_fn=dict(type='pseudo_collate'),
+)
 OPTIM_WRAPPER = dict(optimizer=dict(type='SGD', lr=0.1))
 
 
@@ -160,6 +174,11 @@ RUNS = {
             batch_sampler=dict(type='mmlt.BilateralBatchSampler'),
             collate_fn=dict(type='pseudo_collate'),
         ),
+    ),
+    'ClassCentroidsHook': dict(
+        with_head(type='mmlt.OLTRHead'),
+        # The hook builds a loader of its own.
+        cfg=dict(train_dataloader=IN_ORDER, test_dataloader=IN_ORDER),
     ),
     'DeferredReweightHook': with_head(loss=LOSS),
     'ClassMeansLoop': with_head(type='mmlt.NCMHead'),

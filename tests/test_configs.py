@@ -99,6 +99,10 @@ def check_classifier(cfg):
     model = MODELS.build(
         {**cfg.model, 'data_preprocessor': cfg.data_preprocessor}
     )
+    if hasattr(model.head, 'set_centroids'):
+        features = torch.randn(num_classes, model.head.in_channels)
+        classes = [DataSample().set_gt_label(k) for k in range(num_classes)]
+        model.head.set_centroids([(features, classes)])
     if cfg.train_cfg.get('type') == 'mmlt.ClassMeansLoop':
         check_class_means(cfg, model)
     else:
@@ -139,6 +143,8 @@ def shrink_classifier(model: ConfigDict) -> None:
             neck = model.get('neck')
             pooled = neck is None or 'in_channels' not in neck
             (model.head if pooled else neck).in_channels = 8 * 2**3 * 4
+    if model.backbone.type == 'mmlt.ResNet10' and isinstance(model.neck, list):
+        model.neck[0].size = 1  # The side of the last maps of small images.
     if model.head.num_classes > 1000:
         model.head.num_classes = NUM_CLASSES
 

@@ -127,13 +127,6 @@ def centroids_batch(head: nn.Module) -> tuple[Tensor, list]:
     return torch.randn(B, D), labels()
 
 
-def open_set_samples() -> list[dict]:
-    """Scores of a classifier, and labels of which some are unknown."""
-    return class_samples() + [
-        dict(sample, gt_label=torch.tensor([-1])) for sample in class_samples()
-    ]
-
-
 def feature_loss(module: nn.Module, inputs: Tensor, rest: None) -> Values:
     """Features, and a loss of them that batch norm leaves a gradient."""
     features = named(module(inputs))
@@ -297,6 +290,14 @@ def class_samples() -> list[dict]:
         dict(pred_score=score, gt_label=torch.tensor([k % C]), sample_idx=k)
         for k, score in enumerate(scores)
     ]
+
+
+def open_set_samples() -> list[dict]:
+    """The same; the class of every other image is unknown."""
+    samples = class_samples()
+    for sample in samples[::2]:
+        sample['gt_label'] = torch.tensor([-1])
+    return samples
 
 
 def multi_label_samples() -> list[dict]:

@@ -1,6 +1,7 @@
 from .alpha_schedule_hook import AlphaScheduleHook
 from .channels_last_hook import ChannelsLastHook
 from .check_run_hook import CheckRunHook
+from .class_centroids_hook import ClassCentroidsHook
 from .class_stats_hook import ClassStatsHook
 from .classifier_edit_hook import ClassifierEditHook
 from .deferred_reweight_hook import DeferredReweightHook
@@ -11,6 +12,7 @@ __all__ = [
     'AlphaScheduleHook',
     'ChannelsLastHook',
     'CheckRunHook',
+    'ClassCentroidsHook',
     'ClassStatsHook',
     'ClassifierEditHook',
     'DeferredReweightHook',

@@ -1,10 +1,16 @@
 from mmlt.compat import has_mmdet
 
 from .dump_logits import DumpLogits
+from .open_set_f_measure import OpenSetFMeasure
 from .shot_accuracy import ShotAccuracy
 from .shot_multi_label_map import ShotMultiLabelMAP
 
-__all__ = ['DumpLogits', 'ShotAccuracy', 'ShotMultiLabelMAP']
+__all__ = [
+    'DumpLogits',
+    'OpenSetFMeasure',
+    'ShotAccuracy',
+    'ShotMultiLabelMAP',
+]
 
 if has_mmdet():
     from .lvis import LVISMetric

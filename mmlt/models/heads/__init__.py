@@ -3,5 +3,14 @@ from .bbn_head import BBNHead
 from .cosine_head import CosineClsHead
 from .lws_head import LWSHead
 from .ncm_head import NCMHead
+from .oltr_head import MultiLabelOLTRHead, OLTRHead
 
-__all__ = ['BAGSHead', 'BBNHead', 'CosineClsHead', 'LWSHead', 'NCMHead']
+__all__ = [
+    'BAGSHead',
+    'BBNHead',
+    'CosineClsHead',
+    'LWSHead',
+    'MultiLabelOLTRHead',
+    'NCMHead',
+    'OLTRHead',
+]

@@ -1,3 +1,4 @@
+from .modulated_attention import ModulatedAttention
 from .pfc import PFC
 
-__all__ = ['PFC']
+__all__ = ['PFC', 'ModulatedAttention']

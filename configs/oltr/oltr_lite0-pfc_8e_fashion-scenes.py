@@ -1,0 +1,13 @@
+_base_ = [
+    '../_base_/models/pfc_lite0-features.py',
+    '../_base_/datasets/fashion_scenes_features.py',
+    '../_base_/schedules/multi-label-features_bs32_8e.py',
+    '../_base_/runtimes/default_runtime.py',
+    '../_base_/methods/oltr.py',
+]
+
+model = dict(head=dict(type='mmlt.MultiLabelOLTRHead'))
+train_dataloader = dict(
+    sampler=dict(_delete_=True, type='mmlt.ClassAwareSampler')
+)
+load_from = 'work_dirs/erm_lite0-pfc_8e_fashion-scenes/epoch_8.pth'
