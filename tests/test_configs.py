@@ -243,6 +243,8 @@ def step(cfg, model, batch, stats) -> None:
     for part in (*model.modules(), *runner.hooks):
         if hasattr(part, 'set_class_stats'):
             part.set_class_stats(stats)
+        if hasattr(part, 'set_co_occurrence'):
+            part.set_co_occurrence(np.eye(stats.num_classes) + 1)
     for hook in runner.hooks:
         if type(hook).__name__ == 'TrainablePartsHook':
             hook.before_run(runner)

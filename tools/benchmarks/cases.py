@@ -115,6 +115,12 @@ def head_scores(head: nn.Module, feature: Tensor, samples: list) -> Values:
     return named([sample.pred_score for sample in predicted])
 
 
+def label_graph_batch(head: nn.Module) -> tuple[Tensor, list]:
+    """Features and samples, once the head has a graph of the labels."""
+    head.set_co_occurrence(5 * torch.eye(C).numpy() + 5)
+    return torch.randn(B, D), labels()
+
+
 def class_means_batch(head: nn.Module) -> tuple[Tensor, list]:
     """Features and samples, once the head has means of such features."""
     head.set_means([(torch.randn(B, D), torch.arange(B) % C)])
@@ -155,6 +161,7 @@ BBN_HEAD = Kind(
     lambda head, pair, samples: named(head(tuple(pair))),
     dict(num_classes=C, in_channels=D),
 )
+GCN_HEAD = HEAD._replace(batch=label_graph_batch)
 NCM_HEAD = HEAD._replace(batch=class_means_batch)
 MEMORY_HEAD = HEAD._replace(batch=centroids_batch)
 BOX_HEAD = Kind(
@@ -236,6 +243,7 @@ MODEL_CASES = {
     'EQLLoss': Case(BOX),
     'EQLv2Loss': Case(BOX),
     'EfficientNetLite0': Case(BACKBONE),
+    'GCNHead': Case(GCN_HEAD, (dict(hidden_channels=D),)),
     'ImageFeatures': Case(FEATURES, (dict(in_channels=D),)),
     'LDAMLoss': Case(SOFTMAX),
     'LWSHead': Case(HEAD),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from mmengine.dist import broadcast_object_list, is_main_process
@@ -10,6 +10,7 @@ from mmengine.hooks import Hook
 from torch import nn
 
 from mmlt.class_stats import ClassStats, collect_class_stats
+from mmlt.class_stats.co_occurrence import co_occurrence
 from mmlt.class_stats.names import check_same_classes, class_names
 from mmlt.class_stats.receiver import ClassStatsReceiver, align
 from mmlt.class_stats.storage import find_class_names
@@ -25,7 +26,9 @@ class ClassStatsHook(ClassStatsReceiver, Hook):
 
     Whatever has a method ``set_class_stats`` receives them: modules of the
     model (and of its moving average), metrics and other hooks. What such a
-    part was given in the config wins there.
+    part was given in the config wins there. A part with
+    ``set_co_occurrence(counts, classes)`` receives, before training, the
+    (C, C) numbers of images that hold two classes, and the names.
 
     In training the statistics are counted on rank 0 and broadcast, and the
     checkpoint's are replaced. In validation and testing without training,
@@ -85,7 +88,9 @@ class ClassStatsHook(ClassStatsReceiver, Hook):
         if hasattr(runner._val_loop, 'dataloader'):
             self._check_test_set(runner._val_loop, 'val_dataloader')
         if not self.class_stats_given:
-            self.set_class_stats(_count_on_rank_0(dataset))
+            counted = _count_on_rank_0(collect_class_stats, dataset)
+            self.set_class_stats(counted)
+        _hand_out_co_occurrence(runner, dataset, classes)
         self._hand_out(runner, classes, 'the training set')
         stats = self.class_stats
         self._warn_if_changed(runner, stats)
@@ -199,23 +204,34 @@ def _parts(runner) -> Iterator[Any]:
     yield from runner.hooks
 
 
-def _count_on_rank_0(dataset: Any) -> ClassStats:
-    """The same statistics, or an error, on every rank."""
-    stats, error = None, None
+def _hand_out_co_occurrence(
+    runner, dataset: Any, classes: Sequence[str] | None
+) -> None:
+    """Count which labels come together, if a part asks for it."""
+    parts = [p for p in _parts(runner) if hasattr(p, 'set_co_occurrence')]
+    if parts:
+        counts = _count_on_rank_0(co_occurrence, dataset)
+        for part in parts:
+            part.set_co_occurrence(counts, classes)
+
+
+def _count_on_rank_0(count: Callable, dataset: Any) -> Any:
+    """The same counts, or an error, on every rank."""
+    counts, error = None, None
     if is_main_process():
         try:
-            stats = collect_class_stats(dataset)
+            counts = count(dataset)
         except Exception as caught:
             error = caught
     # Without this word of the error the other ranks would wait for ever.
-    message = [stats, error and f'{type(error).__name__}: {error}']
+    message = [counts, error and f'{type(error).__name__}: {error}']
     broadcast_object_list(message)
     if error is not None:
         raise error
-    stats, reason = message
+    counts, reason = message
     if reason is not None:
         raise RuntimeError(f'rank 0 could not count the classes: {reason}')
-    return stats
+    return counts
 
 
 def _check_num_classes(model: nn.Module, stats: ClassStats) -> None:
