@@ -4,5 +4,5 @@ _base_ = [
 ]
 
 model = dict(head=_base_.ldam_head)
-# In the last fifth of the epochs, as on images.
-default_hooks = dict(reweight=dict(_base_.drw, begin=8))
+# Later the learning rate of the cosine is too low to learn with them.
+default_hooks = dict(reweight=dict(_base_.drw, begin=5))
