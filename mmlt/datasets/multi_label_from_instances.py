@@ -44,6 +44,8 @@ class MultiLabelFromInstances(MultiLabelDataset):
         keep_empty (bool): Whether to keep images without a label.
         ignore_crowd (bool): Whether annotations with ``iscrowd`` do not
             count.
+        drop_tiny (bool): Whether boxes narrower or lower than one pixel, or
+            without area, do not count, as in the training of a detector.
         unknown (str): ``'negative'`` or ``'ignore'``, see above.
         **kwargs: Other arguments of :class:`mmpretrain.datasets.BaseDataset`.
 
@@ -67,6 +69,7 @@ class MultiLabelFromInstances(MultiLabelDataset):
         metainfo: dict | None = None,
         keep_empty: bool = True,
         ignore_crowd: bool = True,
+        drop_tiny: bool = False,
         unknown: str = 'negative',
         **kwargs: Any,
     ) -> None:
@@ -77,6 +80,7 @@ class MultiLabelFromInstances(MultiLabelDataset):
         check_path('ann_file', ann_file)
         self.keep_empty = check_switch('keep_empty', keep_empty)
         self.ignore_crowd = check_switch('ignore_crowd', ignore_crowd)
+        self.drop_tiny = check_switch('drop_tiny', drop_tiny)
         self.unknown = unknown
         super().__init__(ann_file=ann_file, metainfo=metainfo, **kwargs)
 
@@ -92,10 +96,7 @@ class MultiLabelFromInstances(MultiLabelDataset):
         label_of = self._label_of(categories)
         labels_of_image = defaultdict(set)
         for row in annotations:
-            crowd = self.ignore_crowd and row.get('iscrowd', 0)
-            if row['category_id'] in label_of and not (
-                crowd or row.get('ignore', 0)
-            ):
+            if row['category_id'] in label_of:
                 label = label_of[row['category_id']]
                 labels_of_image[row['image_id']].add(label)
         join = get_file_backend(self.img_prefix).join_path
@@ -119,6 +120,14 @@ class MultiLabelFromInstances(MultiLabelDataset):
             data_list.append(info)
         return data_list
 
+    def _counts(self, row: dict) -> bool:
+        """Whether an annotation makes its class a label of the image."""
+        crowd = self.ignore_crowd and row.get('iscrowd', 0)
+        # Without a box there is nothing to be small.
+        sides = row.get('bbox', (0, 0, 1, 1))[2:]
+        tiny = self.drop_tiny and (min(sides) < 1 or row.get('area', 1) <= 0)
+        return not (crowd or tiny or row.get('ignore', 0))
+
     def _label_of(self, categories: dict) -> dict:
         """Label of each category id; sets the class names."""
         if self.CLASSES is None:
@@ -140,7 +149,7 @@ class MultiLabelFromInstances(MultiLabelDataset):
         }
 
     def _read(self) -> tuple[list[dict], list[dict], dict]:
-        """Images, annotations, and names of categories by their ids."""
+        """Images, what counts of them, and names of categories by id."""
         where = f'ann_file {self.ann_file}'
         if not exists(self.ann_file):
             raise FileNotFoundError(
@@ -162,6 +171,7 @@ class MultiLabelFromInstances(MultiLabelDataset):
             used = {row['category_id'] for row in annotations}
             if self.unknown == 'ignore':
                 used.update(*(row['neg_category_ids'] for row in images))
+            counted = [row for row in annotations if self._counts(row)]
         except KeyError as error:
             cure = (
                 "only LVIS has it: use unknown='negative'"
@@ -187,7 +197,7 @@ class MultiLabelFromInstances(MultiLabelDataset):
                     f'list: ids {sorted(ids)[:3]}...; use the json as '
                     'published, or correct it'
                 )
-        return images, annotations, categories
+        return images, counted, categories
 
 
 def _path_of(image: dict) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from mmengine.fileio import exists
 from mmpretrain.datasets import VOC
 
-from mmlt.checks import check_path
+from mmlt.checks import check_path, check_switch
 from mmlt.registry import DATASETS
 
 from .id_lists import select_images
@@ -22,7 +22,8 @@ class COCOMLT(MultiLabelFromInstances):
 
     `Distribution-Balanced Loss <https://arxiv.org/abs/2007.09654>`_ trains on
     1,909 images of COCO 2017's training split and tests on its validation
-    split. Crowds are no labels.
+    split. There, crowds are labels, and tiny boxes are none
+    (``ignore_crowd=False``, ``drop_tiny=True``, as in mmlt's configs).
 
     Args:
         ids (str | Sequence | None): The images to use: a list of ids or a
@@ -57,12 +58,15 @@ class VOCMLT(VOC):
 
     `Distribution-Balanced Loss <https://arxiv.org/abs/2007.09654>`_ trains on
     1,142 images of VOC 2012's ``trainval`` and tests on VOC 2007's ``test``.
-    As in :class:`mmpretrain.datasets.VOC`, a class of which an image holds
-    only ``difficult`` objects is a negative label.
+    There, ``difficult`` objects are labels (``ignore_difficult=False``, as in
+    mmlt's configs).
 
     Args:
         data_root (str): Folder of one year: ``'data/VOCdevkit/VOC2012'``.
         ids (str | Sequence | None): As in :class:`COCOMLT`.
+        ignore_difficult (bool): Whether a class of which an image holds only
+            ``difficult`` objects is a negative label, as in
+            :class:`mmpretrain.datasets.VOC`; False makes it a label.
         **kwargs: Other arguments of :class:`mmpretrain.datasets.VOC`, such as
             ``split``.
 
@@ -76,16 +80,25 @@ class VOCMLT(VOC):
         self,
         data_root: str,
         ids: str | Sequence | None = None,
+        ignore_difficult: bool = True,
         **kwargs: Any,
     ) -> None:
-        if not exists(check_path('data_root', data_root)):
-            raise FileNotFoundError(f'data_root: no folder {data_root!r}')
+        check_path('data_root', data_root)
         self.ids = ids
+        self.ignore_difficult = check_switch(
+            'ignore_difficult', ignore_difficult
+        )
         super().__init__(data_root, **kwargs)
 
     def load_data_list(self) -> list[dict]:
         """As in the base class, with ``img_id``, of the listed images."""
+        if not exists(self.data_root):
+            raise FileNotFoundError(f'data_root: no folder {self.data_root!r}')
         data_list = super().load_data_list()
         for info in data_list:
             info['img_id'] = PurePath(info['img_path']).stem
+            # None in a split without annotations.
+            if not self.ignore_difficult and info['gt_label'] is not None:
+                labels = {*info['gt_label'], *info['gt_label_difficult']}
+                info['gt_label'] = sorted(labels)
         return select_images(data_list, self.ids, self.data_root)

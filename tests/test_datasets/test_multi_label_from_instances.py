@@ -219,3 +219,22 @@ def test_inconsistent_json(build, key, words):
     content['annotations'][0][key] = 99
     with pytest.raises(ValueError, match=words):
         build(content)
+
+
+@pytest.mark.parametrize(
+    ('box', 'labels'),
+    [
+        (dict(bbox=[0, 0, 1, 1], area=1), [0]),
+        (dict(bbox=[0, 0, 0.9, 9], area=8), []),
+        (dict(bbox=[0, 0, 9, 0.9], area=8), []),
+        (dict(bbox=[0, 0, 9, 9], area=0), []),
+        (dict(bbox=[0, 0, 9, 9], area=-1), []),
+        ({}, [0]),
+    ],
+)
+def test_tiny_boxes(build, box, labels):
+    image = {'id': 5, 'file_name': '5.jpg'}
+    row = {'id': 1, 'image_id': 5, 'category_id': 3, **box}
+    content = {**COCO, 'images': [image], 'annotations': [row]}
+    assert labels_of(build(content, drop_tiny=True)) == [labels]
+    assert labels_of(build(content)) == [[0]]

@@ -140,7 +140,23 @@ def test_configs(tmp_path, request, write_coco, name, num_classes, labels):
             dataset = DATASETS.build(loader.dataset)
             assert labels_of(dataset) == labels[split != 'train']
             assert len(dataset.CLASSES) == num_classes
-            batch = first_batch(loader)
+            # Two images are no full batch.
+            batch = first_batch({**loader, 'drop_last': False})
             shapes = {tuple(image.shape) for image in batch['inputs']}
             assert shapes == {(3, 224, 224)}
             assert batch['inputs'][0].dtype == torch.uint8
+
+
+def test_difficult_objects(voc):
+    classes = build_voc(voc).CLASSES
+    cat, dog = (classes.index(name) for name in ('cat', 'dog'))
+    expected = [[dog], [cat, dog], [cat]]
+    assert labels_of(build_voc(voc, ignore_difficult=False)) == expected
+    assert labels_of(build_voc(voc)) == [*expected[:2], []]
+
+
+def test_no_folder(tmp_path):
+    with pytest.raises(FileNotFoundError, match='data_root: no folder'):
+        build_voc(tmp_path)
+    # A config is built without data.
+    build_voc(tmp_path, lazy_init=True)

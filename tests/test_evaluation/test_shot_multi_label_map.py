@@ -251,3 +251,13 @@ def test_two_ranks_evaluate_as_one(on_two_ranks, num_samples):
     samples = as_samples(score, target)
     expected = evaluate(ShotMultiLabelMAP(class_stats=STATS), samples)
     assert on_two_ranks(evaluate_shard, samples) == (expected, expected)
+
+
+@pytest.mark.parametrize(('strict', 'f1'), [(False, 80.0), (True, 100.0)])
+def test_a_score_at_the_threshold(strict, f1):
+    """A logit of exactly 0; with 2 TP / (2 TP + FP + FN) = 4 / 5."""
+    stats = ClassStats([30, 20], None, 40)
+    logits = torch.tensor([[1.0, 0.0], [-1.0, 2.0]])
+    samples = as_samples(logits.sigmoid().tolist(), [[1, 0], [0, 1]])
+    metric = ShotMultiLabelMAP(class_stats=stats, strict=strict)
+    assert evaluate(metric, samples)['multi-label/micro_f1'] == f1

@@ -28,7 +28,7 @@ from mmlt.datasets.multi_label_lt import COCOMLT, VOCMLT
 
 # Largest and smallest class, of COCO-MLT and VOC-MLT.
 COUNTS = {'coco': (1128, 6), 'voc': (775, 4)}
-THRESHOLDS = (20, 101)
+THRESHOLDS = (20, 100)
 ORDERS = ('frequency', 'random')
 
 
@@ -207,10 +207,15 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def read_full_set(args: argparse.Namespace) -> COCOMLT | VOCMLT:
-    """The data set to draw from."""
+    """The data set to draw from, with the labels of mmlt's configs."""
     if args.data == 'coco':
-        return COCOMLT(data_root=args.root, ann_file=args.ann_file)
-    return VOCMLT(args.root, split=args.split)
+        return COCOMLT(
+            data_root=args.root,
+            ann_file=args.ann_file,
+            ignore_crowd=False,
+            drop_tiny=True,
+        )
+    return VOCMLT(args.root, split=args.split, ignore_difficult=False)
 
 
 def print_summary(full: ClassStats, drawn: ClassStats) -> None:

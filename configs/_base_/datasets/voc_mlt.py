@@ -15,6 +15,7 @@ train_dataloader = dict(
         data_root=data_root + 'VOC2012',
         split='trainval',
         ids='voc_mlt.json',
+        ignore_difficult=False,
         pipeline=_base_.train_pipeline,
     )
 )
@@ -24,6 +25,7 @@ val_dataloader = dict(
         type=dataset_type,
         data_root=data_root + 'VOC2007',
         split='test',
+        ignore_difficult=False,
         test_mode=True,
         pipeline=_base_.test_pipeline,
     )

@@ -8,9 +8,17 @@ model = dict(
         num_stages=4,
         out_indices=(3,),
         style='pytorch',
+        frozen_stages=1,
+        norm_eval=True,
         init_cfg=dict(type='Pretrained', checkpoint='torchvision://resnet50'),
     ),
-    neck=dict(type='mmlt.PFC', in_channels=2048),
+    # As published: no ReLU, and this initialisation.
+    neck=dict(
+        type='mmlt.PFC',
+        in_channels=2048,
+        relu=False,
+        init_cfg=dict(type='Kaiming', layer='Linear'),
+    ),
     head=dict(
         type='MultiLabelLinearClsHead',
         in_channels=256,

@@ -17,7 +17,7 @@ from mmlt.evaluation.functional import (
     f1_scores,
     nanmean,
 )
-from mmlt.models.checks import check_share
+from mmlt.models.checks import check_share, check_switch
 from mmlt.registry import METRICS
 
 from .grouped import GroupedMetric, is_single_label
@@ -55,6 +55,9 @@ class ShotMultiLabelMAP(GroupedMetric):
             first of the next group, or a name, see
             :meth:`mmlt.class_stats.ClassStats.groups`.
         group_names (Sequence[str]): Names of the groups, rarest first.
+        strict (bool): Whether its score must be larger than ``thr``. So it is
+            in the code of Distribution-Balanced Loss, where a logit of 0 is
+            negative.
         **kwargs: ``class_stats``, ``by``, ``per_class``, ``collect_device``,
             ``prefix``: see :class:`GroupedMetric`.
 
@@ -73,10 +76,12 @@ class ShotMultiLabelMAP(GroupedMetric):
         thr: float = 0.5,
         thresholds: Sequence[int] | str = (20, 101),
         group_names: Sequence[str] = ('tail', 'medium', 'head'),
+        strict: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(thresholds, group_names, **kwargs)
         self.thr = check_share('thr', thr)
+        self.strict = check_switch('strict', strict)
 
     def check_label(self, label: Any) -> None:
         """See the base."""
@@ -124,12 +129,13 @@ class ShotMultiLabelMAP(GroupedMetric):
             return {}
         score, target = map(np.stack, zip(*results, strict=True))
         ap = class_average_precision(score, target)
+        predicted = score > self.thr if self.strict else score >= self.thr
         positives = (target == 1).sum(0)
         self._warn_of_classes(positives == 0)
         return {
             'mAP': nanmean(ap),
             **self.group_results('AP', ap, positives),
-            **f1_scores(score >= self.thr, target),
+            **f1_scores(predicted, target),
         }
 
     def _check_kind(self, data_samples: Sequence[dict]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from mmlt.models.checks import check_share, check_size
+from mmlt.models.checks import check_share, check_size, check_switch
 from mmlt.registry import MODELS
 
 
@@ -14,17 +14,20 @@ class PFC(BaseModule):
     """Linear layer, batch norm, ReLU and dropout behind average pooling.
 
     The neck of the multi-label experiments of `Distribution-Balanced Loss
-    <https://arxiv.org/abs/2007.09654>`_.
+    <https://arxiv.org/abs/2007.09654>`_. The published config has no ReLU, and
+    initialises the linear layer as Kaiming does: ``relu=False,
+    init_cfg=dict(type='Kaiming', layer='Linear')``.
 
     Args:
         in_channels (int): Channels of the last stage of the backbone.
         out_channels (int): Channels for the head.
         dropout (float): Probability of a channel to be dropped, in [0, 1].
+        relu (bool): Whether there is a ReLU.
         init_cfg (dict | list[dict] | None): Initialisation, PyTorch's own by
             default.
 
     Raises:
-        TypeError: If a number is none.
+        TypeError: If a number is none, or ``relu`` no switch.
         ValueError: If ``dropout`` is out of range or a number of channels
             not positive.
     """
@@ -34,6 +37,7 @@ class PFC(BaseModule):
         in_channels: int,
         out_channels: int = 256,
         dropout: float = 0.5,
+        relu: bool = True,
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
         super().__init__(init_cfg)
@@ -42,7 +46,8 @@ class PFC(BaseModule):
         check_share('dropout', dropout)
         self.fc = nn.Linear(in_channels, out_channels)
         self.norm = nn.BatchNorm1d(out_channels)
-        self.relu = nn.ReLU(inplace=True)
+        check_switch('relu', relu)
+        self.relu = nn.ReLU(inplace=True) if relu else nn.Identity()
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, feats: Tensor | tuple[Tensor, ...]) -> tuple[Tensor]:

@@ -47,3 +47,21 @@ def test_bad_argument(wrong, match):
 def test_bad_features():
     with pytest.raises(ValueError, match=r'\(3, 5\).*in_channels is 6'):
         PFC(6)(torch.zeros(3, 5))
+
+
+def test_the_published_neck():
+    """Linear, batch norm and dropout; Kaiming by the fan out, no ReLU."""
+    neck = PFC(
+        6, 2000, relu=False, init_cfg=dict(type='Kaiming', layer='Linear')
+    )
+    neck.init_weights()
+    features = torch.randn(3, 6)
+    (out,) = neck.eval()(features)
+    assert_close(out, features @ neck.fc.weight.t() / (1 + 1e-5) ** 0.5)
+    assert (out < 0).any()
+    # sqrt(2 / fan out); the default of PyTorch is sqrt(1 / (3 * 6))
+    assert 0.9 < neck.fc.weight.std() / (2 / 2000) ** 0.5 < 1.1
+    assert not neck.fc.bias.any()
+    assert neck.state_dict().keys() == PFC(6, 4).state_dict().keys()
+    with pytest.raises(TypeError, match='relu must be True or False'):
+        PFC(6, relu=None)
