@@ -39,6 +39,11 @@ class ClassBalancedFocalLoss(MultiLabelLoss):
     classes sum to C. A class without training images counts as having one;
     an image without a positive label has the weight 1.
 
+    Note:
+        The published code of Distribution-Balanced Loss does not divide: its
+        loss is ``mean_k (1 - beta) / (1 - beta^n_k)`` times this one, far
+        below 1. ``loss_weight`` takes the factor.
+
     Args:
         mode (str): One of the four.
         beta (float): In [0, 1).
