@@ -10,4 +10,5 @@ model = dict(head=dict(type='mmlt.MultiLabelOLTRHead'))
 train_dataloader = dict(
     sampler=dict(_delete_=True, type='mmlt.ClassAwareSampler')
 )
+custom_hooks = [_base_.centroids_of_features]
 load_from = 'work_dirs/erm_lite0-pfc_8e_fashion-scenes/epoch_8.pth'

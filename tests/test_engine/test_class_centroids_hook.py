@@ -123,12 +123,12 @@ def first(tmp_path):
     return path
 
 
-def literal_means(first):
+def literal_means(first, pipeline=()):
     """Image by image, as in testing."""
     model = make_runner(first.parent / 'literal').model.eval()
     state = torch.load(first, weights_only=True)['state_dict']
     model.load_state_dict(state, strict=False)
-    dataset = CentroidDigits()
+    dataset = CentroidDigits(pipeline)
     with torch.no_grad():
         feature = torch.cat(
             [
@@ -179,6 +179,19 @@ def test_stage_two_starts_from_stage_one(tmp_path, first):
     path = tmp_path / 'oltr' / 'epoch_3.pth'
     tested = make_runner(tmp_path / 'test', load_from=str(path))
     assert tested.test()['accuracy/balanced'] == accuracy
+
+
+def test_pipeline_of_the_training_set(tmp_path, first):
+    hooks = [
+        dict(type='mmlt.ClassStatsHook'),
+        dict(type='mmlt.ClassCentroidsHook', train_pipeline=True),
+    ]
+    runner = make_runner(
+        tmp_path / 'oltr', load_from=str(first), custom_hooks=hooks
+    )
+    expected = literal_means(first, pipeline=['augment'])
+    assert_close(start(runner)['head.memory.centroids'], expected)
+    assert not torch.allclose(expected, literal_means(first), atol=1e-3)
 
 
 def test_resumed_run_ends_with_the_same_weights(tmp_path, first):

@@ -6,4 +6,8 @@ class_aware = dict(
     num_samples_per_class=4,
     reduce=1,
 )
+# Each split has a file of features of its own.
+centroids_of_features = dict(
+    type='mmlt.ClassCentroidsHook', train_pipeline=True
+)
 custom_hooks = [dict(type='mmlt.ClassCentroidsHook')]

@@ -12,6 +12,7 @@ from mmlt.engine.first_stage import (
     random_parameters,
     shorten,
 )
+from mmlt.models.checks import check_switch
 from mmlt.models.heads import MultiLabelOLTRHead, OLTRHead
 from mmlt.models.unwrap import unwrap
 from mmlt.registry import HOOKS
@@ -26,15 +27,25 @@ class ClassCentroidsHook(Hook):
     the ranks share the images. A resumed run keeps the centroids of its
     checkpoint.
 
+    Args:
+        train_pipeline (bool): Take the pipeline of the training set instead,
+            with its augmentation. Features from a file
+            (``mmlt.LoadImageFeature``) need it: each split has its own file.
+            Defaults to False.
+
     Raises:
         FileNotFoundError: Before training, if ``load_from`` does not exist.
-        TypeError: If the model has another head.
+        TypeError: If ``train_pipeline`` is no switch, or before training, if
+            the model has another head.
         ValueError: If the model has random weights, or the config no test
             set.
 
     Example:
         >>> custom_hooks = [dict(type='mmlt.ClassCentroidsHook')]
     """
+
+    def __init__(self, train_pipeline: bool = False) -> None:
+        self.train_pipeline = check_switch('train_pipeline', train_pipeline)
 
     def before_run(self, runner: Runner) -> None:
         """See that there is a first stage, before it is loaded."""
@@ -66,6 +77,8 @@ class ClassCentroidsHook(Hook):
                 'load_from, as in --cfg-options load_from=PATH'
             )
         loader = as_in_testing(runner.cfg, 'train')
+        if self.train_pipeline:
+            loader['dataset'] = runner.cfg.train_dataloader.dataset
         # No image twice, however many ranks there are.
         loader['sampler']['round_up'] = False
         dataloader = runner.build_dataloader(loader, seed=runner.seed)
