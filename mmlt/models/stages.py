@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from torch import nn
 
 # Where MMPretrain's backbones keep their stages, or the names of these.
@@ -33,3 +35,34 @@ def find_stages(backbone: nn.Module) -> list[nn.Module]:
             for stage in stages
         ]
     return []
+
+
+def find_places(
+    backbone: nn.Module, places: Sequence[str | int]
+) -> dict[str | int, nn.Module]:
+    """The module behind each place; that of the input is the backbone.
+
+    Args:
+        backbone (nn.Module): As above.
+        places (Sequence[str | int]): ``'input'``, numbers of stages from 1
+            on, and names of modules of the backbone.
+
+    Raises:
+        ValueError: If the backbone lacks one; lists what it has.
+    """
+    stages = dict(enumerate(find_stages(backbone), start=1))
+    known = {**dict(backbone.named_modules()), 'input': backbone, **stages}
+    known.pop('')
+    if (
+        not isinstance(places, list | tuple)
+        or not places
+        or any(type(p) not in (str, int) or p not in known for p in places)
+        or len(set(places)) < len(places)
+    ):
+        names = [name for name, _ in backbone.named_children()]
+        raise ValueError(
+            "places must be a list of different ones of 'input', the stages "
+            f'{list(stages)} of {type(backbone).__name__}, and the names of '
+            f'its modules ({names}, ...), but got {places!r}'
+        )
+    return {place: known[place] for place in places}

@@ -5,7 +5,7 @@ from mmpretrain.registry import MODELS
 from torch import nn
 
 import mmlt  # noqa: F401
-from mmlt.models.classifiers.manifold_mixup import Mix
+from mmlt.models.classifiers.mix import Mix
 from mmlt.models.stages import find_stages
 
 # How many stages, and the side of the image.

@@ -18,44 +18,11 @@ from torch import Tensor, nn
 
 from mmlt.models.checks import check_number, check_switch
 from mmlt.models.losses.checks import settings
-from mmlt.models.stages import find_stages
+from mmlt.models.stages import find_places
 from mmlt.registry import MODELS
 
+from .mix import Mix
 from .remix import Remix
-
-
-class Mix:
-    """One draw: where and how a batch is mixed.
-
-    Args:
-        place (str | int): One of the places of the classifier.
-        lam (Tensor): 0-dim weight of the first of a pair.
-        partner (Tensor | None): (B,) index of the second of each pair; None
-            pairs the first half of the batch with the second.
-    """
-
-    def __init__(
-        self, place: str | int, lam: Tensor, partner: Tensor | None
-    ) -> None:
-        self.place = place
-        self.lam = lam
-        self.partner = partner
-
-    def pair(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """The first and the second of all pairs, (B, ...) each."""
-        if self.partner is None:
-            return x.chunk(2)
-        return x, x[self.partner]
-
-    def __call__(self, x: Any) -> Any:
-        """Mix a tensor, or all tensors of a list."""
-        if not isinstance(x, Tensor):
-            # Such as Swin's (tokens, shape).
-            return type(x)(
-                self(each) if isinstance(each, Tensor) else each for each in x
-            )
-        first, second = self.pair(x)
-        return self.lam * first + (1 - self.lam) * second
 
 
 @MODELS.register_module()
@@ -162,7 +129,7 @@ class ManifoldMixupClassifier(ImageClassifier):
         )
         # What the place has still to mix in the present forward pass.
         self._pending: Mix | None = None
-        modules = _find_places(self.backbone, places)
+        modules = find_places(self.backbone, places)
         self.places = tuple(modules)
         for place, module in modules.items():
             if place != 'input':
@@ -271,25 +238,3 @@ def _check_head(head: nn.Module) -> None:
             f'cal_acc=True of the head {name} logs the accuracy on labels, '
             'and those of mixed images are distributions: set cal_acc=False'
         )
-
-
-def _find_places(
-    backbone: nn.Module, places: Sequence[str | int]
-) -> dict[str | int, nn.Module]:
-    """The module behind each place; that of the input is the backbone."""
-    stages = dict(enumerate(find_stages(backbone), start=1))
-    known = {**dict(backbone.named_modules()), 'input': backbone, **stages}
-    known.pop('')
-    if (
-        not isinstance(places, list | tuple)
-        or not places
-        or any(type(p) not in (str, int) or p not in known for p in places)
-        or len(set(places)) < len(places)
-    ):
-        names = [name for name, _ in backbone.named_children()]
-        raise ValueError(
-            "places must be a list of different ones of 'input', the stages "
-            f'{list(stages)} of {type(backbone).__name__}, and the names of '
-            f'its modules ({names}, ...), but got {places!r}'
-        )
-    return {place: known[place] for place in places}

@@ -12,7 +12,7 @@ from torch.testing import assert_close
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from mmlt.class_stats import ClassStats
-from mmlt.models.classifiers.manifold_mixup import Mix
+from mmlt.models.classifiers.mix import Mix
 from mmlt.models.losses import SoftmaxLoss
 from mmlt.registry import MODELS
 

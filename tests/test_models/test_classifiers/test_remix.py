@@ -5,7 +5,7 @@ from mmpretrain.structures import DataSample
 from torch.testing import assert_close
 
 from mmlt.class_stats import ClassStats
-from mmlt.models.classifiers.manifold_mixup import Mix
+from mmlt.models.classifiers.mix import Mix
 from mmlt.models.classifiers.remix import Remix, remix_lambda
 
 COUNTS = [900, 300, 299, 100, 1]
