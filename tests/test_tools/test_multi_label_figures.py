@@ -235,3 +235,30 @@ def test_gain_of_what_does_not_fit(gain, logits, capsys):
         gain(run=('new',))
     assert 'got 1 words' in capsys.readouterr().err
     assert not (logits / 'out').exists()
+
+
+def test_co_occurrence(load, data, capsys):
+    load('co_occurrence').main(
+        [ERM, '--out', 'new/c.png', '--csv', 'new/c.csv', '--factor', '30']
+    )
+    assert (data / 'new' / 'c.png').stat().st_size > 5000
+    header, first, *_, last = read(data / 'new' / 'c.csv')
+    assert header == [
+        'class', 'images', 'alone', 'companions', 'ratio', 'least'
+    ]  # fmt: skip
+    # Image i has the classes 0 to 59 - i: class 0 is in all of 60.
+    expected = [60, 1 / 60, 29.5, 60, 1]
+    np.testing.assert_allclose([float(x) for x in first[1:]], expected)
+    harmonic = sum(1 / n for n in range(1, 61))
+    expected = [1, 0, 59, harmonic, 1]
+    np.testing.assert_allclose([float(x) for x in last[1:]], expected)
+    printed = capsys.readouterr().out
+    assert 'An image has 30.50 of 60 classes' in printed
+    assert 'class 0: 60.00 times (60 images' in printed
+    assert 'No sampling balances 0 of 60 classes' in printed
+
+
+@pytest.mark.parametrize('factor', ['0', '-1', 'nan'])
+def test_co_occurrence_bad_factor(load, factor):
+    with pytest.raises(ValueError, match='--factor must be finite'):
+        load('co_occurrence').main([ERM, '--factor', factor])
