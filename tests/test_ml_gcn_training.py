@@ -49,7 +49,13 @@ class Stopper(Hook):
             raise StopError
 
 
-def make_runner(work_dir, distributed=False, batch_size=4, **kwargs):
+BCE = dict(type='CrossEntropyLoss', use_sigmoid=True)
+DEFERRED = dict(
+    type='mmlt.MultiLabelLDAMLoss', scale=1.0, class_weight='inverse'
+)
+
+
+def make_runner(work_dir, distributed=False, batch_size=4, loss=BCE, **kwargs):
     loader = dict(
         batch_size=batch_size,
         dataset=dict(type='LabelledVectors'),
@@ -66,6 +72,7 @@ def make_runner(work_dir, distributed=False, batch_size=4, **kwargs):
                 num_classes=4,
                 in_channels=6,
                 hidden_channels=8,
+                loss=loss,
             ),
         ),
         work_dir=str(work_dir),
@@ -169,3 +176,23 @@ def test_a_graph_without_edges_stops_before_the_first_step(tmp_path):
     with pytest.raises(ValueError, match='graph without edges'):
         runner.train()
     assert runner.iter == 0
+
+
+def test_deferred_weights_of_a_resumed_run(tmp_path):
+    """They begin with the epoch that is resumed; one image has no label."""
+    hook = dict(type='mmlt.DeferredReweightHook', begin=1)
+    how = dict(loss=DEFERRED, custom_hooks=[hook])
+    expected = train(tmp_path / 'whole', **how)
+    runner = make_runner(
+        tmp_path / 'parts', loss=DEFERRED, custom_hooks=[hook, Stopper()]
+    )
+    with pytest.raises(StopError):
+        runner.train()
+    state = train(tmp_path / 'parts', resume=True, **how)
+    for name, value in expected.items():
+        assert torch.equal(state[name], value), name
+    never = train(tmp_path / 'never', loss=DEFERRED, custom_hooks=[
+        dict(type='mmlt.DeferredReweightHook', begin=9)
+    ])  # fmt: skip
+    weight = 'head.conv1.weight'
+    assert not torch.equal(never[weight], expected[weight])
