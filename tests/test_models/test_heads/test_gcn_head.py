@@ -218,3 +218,17 @@ def test_words_need_names(tmp_path):
     head = GCNHead(C, D, word_vectors=str(tmp_path / 'x.txt'))
     with pytest.raises(ValueError, match='needs the names of the classes'):
         head.set_co_occurrence(COUNTS, None)
+
+
+def test_compiles_without_a_break():
+    head = make()
+    compiled = torch.compile(head, backend='eager', fullgraph=True)
+    feature = torch.randn(3, D)
+    assert torch.equal(compiled((feature,)), head((feature,)))
+
+
+def test_autocast():
+    head, feature = make(), torch.randn(3, D)
+    with torch.autocast('cpu', torch.bfloat16):
+        half = head((feature,))
+    assert_close(half.float(), head((feature,)), atol=0.01, rtol=0.05)
