@@ -228,8 +228,12 @@ def metric_values(name: str, device: str, dtype: torch.dtype) -> dict:
         metric.process({}, move(samples(), device, dtype))
         result = metric.evaluate(B)
         if 'out_file' in config:
-            result = torch.load(config['out_file'])
-            del result['split']
+            content = torch.load(config['out_file'])
+            result = {
+                key: value
+                for key, value in content.items()
+                if isinstance(value, torch.Tensor)
+            }
     return result
 
 
