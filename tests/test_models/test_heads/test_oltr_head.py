@@ -209,6 +209,8 @@ def test_compiled():
     head, x = make().float(), feature().float()
     compiled = torch.compile(head, backend='eager')
     assert_close(compiled((x,)), head((x,)))
+    step = torch.compile(lambda x: head.loss((x,), samples()), backend='eager')
+    assert_close(step(x), head.loss((x,), samples()))
 
 
 def test_empty_batch():
