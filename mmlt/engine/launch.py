@@ -28,8 +28,8 @@ from mmengine.runner import (
     find_latest_checkpoint,
 )
 
+from mmlt.checks import check_number
 from mmlt.engine.hooks import CheckRunHook
-from mmlt.models.checks import check_number
 
 CONFIGS = Path(__file__).parents[1] / '.mim' / 'configs'
 STAGES = ('train', 'val', 'test')

@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from mmlt.models.checks import check_number, check_share, check_size
+from mmlt.checks import check_number, check_share, check_size
 
 
 def progress(

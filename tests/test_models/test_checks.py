@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from mmengine.registry import MODELS, TASK_UTILS
 
-from mmlt.models.checks import check_number, check_size, check_switch
+from mmlt.checks import check_number, check_size, check_switch
 
 BASES = {
     'BAGSBBoxHead': dict(num_classes=3),

@@ -70,7 +70,17 @@ def test_contestants_take_turns(timing, monkeypatch):
 @pytest.mark.parametrize(
     ('model', 'losses'),
     [
-        ('resnet32', ['LogitAdjustedLoss', 'PairwiseMarginLoss']),
+        (
+            'resnet32',
+            [
+                'LogitAdjustedLoss',
+                'PairwiseMarginLoss',
+                'ClassWeightedCELoss',
+                'LDAMLoss',
+                'SoftmaxFocalLoss',
+                'VSLoss',
+            ],
+        ),
         ('resnet50', ['LogitAdjustedLoss', 'PairwiseMarginLoss']),
         (
             'resnet50-pfc',

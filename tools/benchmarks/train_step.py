@@ -78,9 +78,10 @@ BENCHMARKS = {
         {
             'LogitAdjustedLoss': 'logit_adjustment/logit-adjusted',
             'PairwiseMarginLoss': 'logit_adjustment/pairwise-adaptive',
-            'ClassWeightedCELoss': 'reweighting/ce-drw',
+            # The configs of these two have another optimizer.
+            'ClassWeightedCELoss': dict(type='mmlt.ClassWeightedCELoss'),
+            'LDAMLoss': dict(type='mmlt.LDAMLoss', scale=1.0),
             'SoftmaxFocalLoss': 'reweighting/cb-focal',
-            'LDAMLoss': 'ldam/ldam-drw',
             'VSLoss': 'vs_loss/vs',
         },
         size=32,

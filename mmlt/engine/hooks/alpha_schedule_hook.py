@@ -10,9 +10,9 @@ from mmengine.hooks import Hook
 from mmengine.runner import IterBasedTrainLoop, Runner
 from torch.utils.data import BatchSampler
 
+from mmlt.checks import check_switch, is_number
 from mmlt.engine.resumed import changed_length, planned_length
 from mmlt.engine.schedules import SCHEDULES, progress
-from mmlt.models.checks import check_switch, is_number
 from mmlt.models.classifiers import BBNClassifier
 from mmlt.models.unwrap import unwrap
 from mmlt.registry import HOOKS

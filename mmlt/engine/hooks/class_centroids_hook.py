@@ -6,13 +6,13 @@ from mmengine.hooks import Hook
 from mmengine.optim import OptimWrapper
 from mmengine.runner import Runner
 
+from mmlt.checks import check_switch
 from mmlt.engine.features import as_in_testing, extract_features
 from mmlt.engine.first_stage import (
     check_first_stage,
     random_parameters,
     shorten,
 )
-from mmlt.models.checks import check_switch
 from mmlt.models.heads import MultiLabelOLTRHead, OLTRHead
 from mmlt.models.unwrap import unwrap
 from mmlt.registry import HOOKS

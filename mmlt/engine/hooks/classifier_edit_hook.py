@@ -8,9 +8,9 @@ from typing import Any
 from mmengine.hooks import Hook
 from torch import Tensor, nn
 
+from mmlt.checks import check_list
 from mmlt.class_stats import ClassStats
 from mmlt.class_stats.receiver import ClassStatsReceiver
-from mmlt.models.checks import check_list
 from mmlt.models.posthoc.edits import describe
 from mmlt.models.posthoc.find import find_classifiers
 from mmlt.registry import HOOKS, TASK_UTILS

@@ -5,7 +5,7 @@ from __future__ import annotations
 from mmengine.hooks import Hook
 from mmengine.runner import IterBasedTrainLoop, Runner
 
-from mmlt.models.checks import check_size
+from mmlt.checks import check_size
 from mmlt.models.losses.base import ElementLoss
 from mmlt.models.unwrap import unwrap
 from mmlt.registry import HOOKS

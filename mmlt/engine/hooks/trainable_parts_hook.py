@@ -13,12 +13,12 @@ from mmengine.optim import OptimWrapper
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
+from mmlt.checks import check_list, check_switch
 from mmlt.engine.first_stage import (
     check_first_stage,
     random_parameters,
     shorten,
 )
-from mmlt.models.checks import check_list, check_switch
 from mmlt.models.unwrap import unwrap
 from mmlt.registry import HOOKS
 

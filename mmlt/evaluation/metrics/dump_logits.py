@@ -10,7 +10,7 @@ import torch
 from mmengine.evaluator import BaseMetric
 from torch import Tensor
 
-from mmlt.models.checks import check_path, check_switch
+from mmlt.checks import check_path, check_switch
 from mmlt.registry import METRICS
 
 from .samples import check_predictions, label_vector

@@ -10,12 +10,12 @@ import numpy as np
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 
+from mmlt.checks import check_switch
 from mmlt.class_stats import ClassStats, check_by, check_groups
 from mmlt.class_stats.labels import collect_labels
 from mmlt.class_stats.receiver import ClassStatsReceiver
 from mmlt.evaluation.functional import group_means
 from mmlt.evaluation.tables import class_table
-from mmlt.models.checks import check_switch
 
 from .samples import label_of_first
 

@@ -12,6 +12,7 @@ from mmdet.evaluation import CocoMetric
 from mmengine.fileio import get_local_path
 from mmengine.logging import print_log
 
+from mmlt.checks import check_path, check_switch, is_size
 from mmlt.evaluation.lvis import (
     Curves,
     Detections,
@@ -21,7 +22,6 @@ from mmlt.evaluation.lvis import (
     summarize,
 )
 from mmlt.evaluation.tables import class_table
-from mmlt.models.checks import check_path, check_switch, is_size
 from mmlt.registry import METRICS
 
 from .samples import check_predictions

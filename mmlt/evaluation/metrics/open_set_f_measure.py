@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from mmengine.evaluator import BaseMetric
 
-from mmlt.models.checks import check_share
+from mmlt.checks import check_share
 from mmlt.registry import METRICS
 
 from .samples import check_predictions

@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mmlt.checks import check_list, is_size
 from mmlt.class_stats import ClassStats
 from mmlt.evaluation.functional import nanmean, per_class_recall
-from mmlt.models.checks import check_list, is_size
 from mmlt.registry import METRICS
 
 from .grouped import GroupedMetric, is_single_label

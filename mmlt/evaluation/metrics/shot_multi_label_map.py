@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 from mmengine.logging import print_log
 
+from mmlt.checks import check_share, check_switch
 from mmlt.evaluation.functional import (
     class_average_precision,
     f1_scores,
     nanmean,
 )
-from mmlt.models.checks import check_share, check_switch
 from mmlt.registry import METRICS
 
 from .grouped import GroupedMetric, is_single_label

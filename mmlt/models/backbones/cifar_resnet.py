@@ -10,7 +10,7 @@ from mmpretrain.models.backbones import ResNet_CIFAR
 from mmpretrain.models.backbones.resnet import BasicBlock
 from torch import nn
 
-from mmlt.models.checks import (
+from mmlt.checks import (
     check_number,
     check_share,
     check_size,

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from mmpretrain.models.backbones import EfficientNet
 
-from mmlt.models.checks import check_share, check_size, check_switch
+from mmlt.checks import check_share, check_size, check_switch
 from mmlt.registry import MODELS
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from mmengine.model import BaseModule
 from torch import Tensor
 
-from mmlt.models.checks import check_size
+from mmlt.checks import check_size
 from mmlt.registry import MODELS
 
 

@@ -16,7 +16,7 @@ from mmpretrain.models.heads import MultiLabelClsHead
 from mmpretrain.structures import DataSample
 from torch import Tensor, nn
 
-from mmlt.models.checks import check_number, check_switch
+from mmlt.checks import check_number, check_switch
 from mmlt.models.losses.checks import settings
 from mmlt.models.stages import find_places
 from mmlt.registry import MODELS

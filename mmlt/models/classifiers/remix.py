@@ -6,9 +6,9 @@ from typing import Any
 
 from torch import Tensor
 
+from mmlt.checks import check_number, check_share
 from mmlt.class_stats import ClassStats
 from mmlt.class_stats.receiver import ClassStatsModule
-from mmlt.models.checks import check_number, check_share
 
 
 def remix_lambda(

@@ -7,7 +7,7 @@ from mmpretrain.models.heads import LinearClsHead
 from mmpretrain.structures import DataSample
 from torch import Tensor, nn
 
-from mmlt.models.checks import check_size, check_switch
+from mmlt.checks import check_size, check_switch
 from mmlt.models.losses.bags_loss import complete_config
 from mmlt.registry import MODELS
 

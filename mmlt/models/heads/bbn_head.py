@@ -7,7 +7,7 @@ import torch
 from mmpretrain.models.heads import LinearClsHead
 from mmpretrain.structures import DataSample
 
-from mmlt.models.checks import check_number, check_size, check_switch
+from mmlt.checks import check_number, check_size, check_switch
 from mmlt.registry import MODELS
 
 

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from mmpretrain.models.heads import LinearClsHead
 from torch import Tensor, nn
 
-from mmlt.models.checks import check_number, check_size, check_switch
+from mmlt.checks import check_number, check_size, check_switch
 from mmlt.registry import MODELS
 
 

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from mmpretrain.models.heads import MultiLabelClsHead
 from torch import Tensor, nn
 
-from mmlt.models.checks import (
+from mmlt.checks import (
     check_number,
     check_path,
     check_share,

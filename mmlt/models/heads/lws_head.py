@@ -8,7 +8,7 @@ import torch
 from mmpretrain.models.heads import LinearClsHead
 from torch import Tensor, nn
 
-from mmlt.models.checks import check_size
+from mmlt.checks import check_size
 from mmlt.registry import MODELS
 
 

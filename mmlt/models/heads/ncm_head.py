@@ -11,7 +11,7 @@ from mmengine.dist import all_reduce
 from mmpretrain.models.heads import ClsHead
 from torch import Tensor
 
-from mmlt.models.checks import check_size
+from mmlt.checks import check_size
 from mmlt.models.losses.base import in_full_precision
 from mmlt.registry import MODELS
 

@@ -10,7 +10,7 @@ from mmpretrain.models.heads import ClsHead, MultiLabelClsHead
 from mmpretrain.structures import DataSample
 from torch import Tensor
 
-from mmlt.models.checks import check_number, check_size
+from mmlt.checks import check_number, check_size
 from mmlt.models.losses.base import in_full_precision
 from mmlt.models.losses.centroid_loss import centroid_loss
 from mmlt.registry import MODELS

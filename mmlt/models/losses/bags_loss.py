@@ -14,8 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mmlt.checks import check_number, check_switch
 from mmlt.class_stats import ClassStats, check_by, check_thresholds
-from mmlt.models.checks import check_number, check_switch
 from mmlt.registry import MODELS
 
 from .accuracy import percentage

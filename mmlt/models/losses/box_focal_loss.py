@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mmlt.models.checks import check_number, check_share
+from mmlt.checks import check_number, check_share
 from mmlt.registry import MODELS
 
 from .base import BoxLoss

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import logging
+
+from mmengine.logging import print_log
 from torch import Tensor
 
+from mmlt.checks import check_number
 from mmlt.class_stats import ClassStats
-from mmlt.models.checks import check_number
+
+# Beyond it hardly anything but the prior counts.
+LARGE_TAU = 10
 
 
 def check_reduction(reduction: str) -> None:
@@ -119,3 +125,16 @@ def settings(
     for key, value in result.items():
         check_number(f"{name}['{key}']", value, positive=key in positive)
     return result
+
+
+def warn_of_tau(owner: str, tau: float) -> None:
+    """Say so if ``tau`` is one that hardly anybody means."""
+    if 0 <= tau <= LARGE_TAU:
+        return
+    effect = 'favours frequent classes' if tau < 0 else 'leaves little else'
+    print_log(
+        f'{owner}: tau={tau} {effect}; 0 changes nothing, 1.0 is the full '
+        'correction',
+        logger='current',
+        level=logging.WARNING,
+    )

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mmlt.checks import check_number
 from mmlt.class_stats import ClassStats
-from mmlt.models.checks import check_number
 
 KINDS = ('inverse', 'inverse_sqrt', 'effective_number')
 

@@ -8,11 +8,12 @@ import numpy as np
 import torch.nn.functional as F
 from torch import Tensor
 
+from mmlt.checks import check_finite
 from mmlt.class_stats import ClassStats
-from mmlt.models.checks import check_finite
 from mmlt.registry import MODELS
 
 from .base import MultiLabelLoss
+from .checks import warn_of_tau
 
 
 def log_odds(stats: ClassStats) -> np.ndarray:
@@ -82,6 +83,7 @@ class MultiLabelLogitAdjustedLoss(MultiLabelLoss):
         self, tau: float = 1.0, class_stats: Any = None, **kwargs: Any
     ) -> None:
         self.tau = check_finite('tau', tau)
+        warn_of_tau(type(self).__name__, tau)
         super().__init__(class_stats, **kwargs)
 
     def tables(self, stats: ClassStats) -> dict[str, np.ndarray]:

@@ -14,12 +14,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from mmlt.checks import check_finite
 from mmlt.class_stats import ClassStats
-from mmlt.models.checks import check_finite
 from mmlt.registry import MODELS
 
 from .base import SoftmaxLoss, with_background
-from .checks import check_prior
+from .checks import check_prior, warn_of_tau
 
 
 def pairwise_margin_loss(
@@ -231,6 +231,7 @@ class PairwiseMarginLoss(SoftmaxLoss):
             )
         self.preset = preset
         self.tau = check_finite('tau', tau)
+        warn_of_tau(type(self).__name__, tau)
         self.prior = check_prior(by, zero_count, background)
         super().__init__(class_stats, **kwargs)
         if given:

@@ -8,8 +8,8 @@ import numpy as np
 import torch.nn.functional as F
 from torch import Tensor
 
+from mmlt.checks import check_number
 from mmlt.class_stats import ClassStats
-from mmlt.models.checks import check_number
 from mmlt.registry import MODELS
 
 from .base import MultiLabelLoss

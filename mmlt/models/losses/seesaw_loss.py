@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from mmengine.dist import all_reduce
 from torch import Tensor
 
-from mmlt.models.checks import check_number, check_switch
+from mmlt.checks import check_number, check_switch
 from mmlt.registry import MODELS
 
 from .accuracy import percentage

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mmlt.models.checks import check_number
+from mmlt.checks import check_number
 from mmlt.registry import MODELS
 
 from .base import SoftmaxLoss

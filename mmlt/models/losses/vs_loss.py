@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+from mmlt.checks import check_finite, check_number
 from mmlt.class_stats import ClassStats
-from mmlt.models.checks import check_finite, check_number
 from mmlt.registry import MODELS
 
 from .base import SoftmaxLoss, with_background
+from .checks import warn_of_tau
 from .logit_adjusted_loss import logit_adjusted_loss
 
 
@@ -41,6 +42,7 @@ class VSLoss(SoftmaxLoss):
     ) -> None:
         self.gamma = check_number('gamma', gamma)
         self.tau = check_finite('tau', tau)
+        warn_of_tau(type(self).__name__, tau)
         super().__init__(**kwargs)
 
     def tables(self, stats: ClassStats) -> dict[str, np.ndarray]:

@@ -7,7 +7,7 @@ from mmcv.cnn import NonLocal2d
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from mmlt.models.checks import check_size
+from mmlt.checks import check_size
 from mmlt.registry import MODELS
 
 

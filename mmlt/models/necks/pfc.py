@@ -5,7 +5,7 @@ from __future__ import annotations
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from mmlt.models.checks import check_share, check_size, check_switch
+from mmlt.checks import check_share, check_size, check_switch
 from mmlt.registry import MODELS
 
 

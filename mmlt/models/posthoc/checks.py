@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import logging
 import math
 
-from mmengine.logging import print_log
 from torch import Tensor, nn
 
-from mmlt.models.checks import is_number
+from mmlt.checks import is_number
 from mmlt.models.losses.logit_adjusted_loss import LogitAdjustedLoss
 from mmlt.models.losses.multi_label_logit_adjusted_loss import (
     MultiLabelLogitAdjustedLoss,
 )
 from mmlt.models.losses.pairwise_margin_loss import PairwiseMarginLoss
+from mmlt.models.losses.vs_loss import VSLoss
 
-# Beyond it an edit hardly does what is meant.
-LARGE_TAU = 10
-ADJUSTED = (LogitAdjustedLoss, MultiLabelLogitAdjustedLoss)
+ADJUSTED = (LogitAdjustedLoss, MultiLabelLogitAdjustedLoss, VSLoss)
 
 
 def adjusting_losses(model: nn.Module) -> dict[str, nn.Module]:
@@ -68,19 +65,6 @@ def check_tau(tau: float) -> None:
             f'tau must be a finite number, got {tau!r}; 0 changes nothing, '
             '1.0 is the full correction'
         )
-
-
-def warn_of_tau(owner: str, tau: float) -> None:
-    """Say so if ``tau`` is one that hardly anybody means."""
-    if 0 <= tau <= LARGE_TAU:
-        return
-    effect = 'favours frequent classes' if tau < 0 else 'leaves little else'
-    print_log(
-        f'{owner}: tau={tau} {effect}; 0 changes nothing, 1.0 is the full '
-        'correction',
-        logger='current',
-        level=logging.WARNING,
-    )
 
 
 def check_reference(reference: str | float) -> None:

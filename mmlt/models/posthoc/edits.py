@@ -12,11 +12,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from mmlt.checks import check_switch
 from mmlt.class_stats import ClassStats
 from mmlt.class_stats.receiver import HOW_TO_GIVE_STATS
-from mmlt.models.checks import check_switch
 from mmlt.models.losses.base import with_background
-from mmlt.models.losses.checks import check_prior
+from mmlt.models.losses.checks import check_prior, warn_of_tau
 from mmlt.registry import TASK_UTILS
 
 from .checks import (
@@ -24,7 +24,6 @@ from .checks import (
     check_layer,
     check_reference,
     check_tau,
-    warn_of_tau,
 )
 
 

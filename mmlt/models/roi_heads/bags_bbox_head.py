@@ -7,7 +7,7 @@ from typing import Any
 from mmdet.models.roi_heads.bbox_heads import Shared2FCBBoxHead
 
 from mmlt import compat
-from mmlt.models.checks import check_number, check_size
+from mmlt.checks import check_number, check_size
 from mmlt.models.losses.bags_loss import complete_config
 from mmlt.registry import MODELS
 

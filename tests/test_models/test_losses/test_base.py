@@ -418,3 +418,26 @@ def test_only_running_statistics_are_saved():
     assert set(BAGSLoss(C, class_stats=STATS).state_dict()) == {
         'image_count', 'instance_count', 'num_images',
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    'name',
+    [
+        'LogitAdjustedLoss',
+        'MultiLabelLogitAdjustedLoss',
+        'PairwiseMarginLoss',
+        'VSLoss',
+    ],
+)
+def test_a_tau_that_nobody_means_is_told(name, monkeypatch):
+    said = []
+    monkeypatch.setattr(
+        'mmlt.models.losses.checks.print_log',
+        lambda message, **kwargs: said.append(message),
+    )
+    make(name, tau=1.0)
+    assert not said
+    make(name, tau=-0.5)
+    make(name, tau=11)
+    assert said[0].startswith(f'{name}: tau=-0.5 favours frequent classes')
+    assert said[1].startswith(f'{name}: tau=11 leaves little else')

@@ -5,9 +5,9 @@ import torch
 from torch import nn
 
 from mmlt.class_stats import ClassStats
+from mmlt.models.losses import checks
 from mmlt.models.losses.logit_adjusted_loss import LogitAdjustedLoss
 from mmlt.models.losses.pairwise_margin_loss import PairwiseMarginLoss
-from mmlt.models.posthoc import checks
 from mmlt.models.posthoc.edits import (
     LogitAdjustment,
     TauNorm,

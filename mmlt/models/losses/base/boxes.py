@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from mmlt.checks import check_size
 from mmlt.class_stats import ClassStats
-from mmlt.models.checks import check_size
 
 from ..accuracy import class_accuracy
 from ..checks import check_boxes, check_range

@@ -8,9 +8,9 @@ import torch
 from mmpretrain.models.losses.utils import weight_reduce_loss
 from torch import Tensor
 
+from mmlt.checks import check_number
 from mmlt.class_stats import ClassStats
 from mmlt.class_stats.receiver import ClassStatsModule
-from mmlt.models.checks import check_number
 
 from ..checks import check_reduction
 
