@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 import torch.nn.functional as F
-from mmengine.dist import all_reduce
 from mmpretrain.models.heads import ClsHead
 from torch import Tensor
 
 from mmlt.checks import check_size
+from mmlt.models.class_sums import sum_by_class
 from mmlt.models.losses.base import in_full_precision
 from mmlt.registry import MODELS
 
@@ -23,27 +23,6 @@ def normalize(feature: Tensor, how: str, center: Tensor) -> Tensor:
     if how == 'plain':
         return feature
     return F.normalize(feature - center if how == 'cl2n' else feature, dim=1)
-
-
-def sum_by_class(
-    batches: Iterable[tuple[Tensor, Tensor]], num_classes: int, width: int
-) -> Tensor:
-    """Sum of the values of each class, over all batches and ranks.
-
-    Args:
-        batches (Iterable[tuple[Tensor, Tensor]]): Values (B, width) and
-            labels (B,).
-        num_classes (int): C.
-        width (int): Of a row.
-
-    Returns:
-        Tensor: (C, width) float64.
-    """
-    sums = torch.zeros(num_classes, width, dtype=torch.float64)
-    for values, labels in batches:
-        sums.index_add_(0, labels, values.double())
-    all_reduce(sums)
-    return sums
 
 
 @MODELS.register_module()

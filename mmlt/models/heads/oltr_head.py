@@ -11,11 +11,11 @@ from mmpretrain.structures import DataSample
 from torch import Tensor
 
 from mmlt.checks import check_number, check_size
+from mmlt.models.class_sums import sum_by_class
 from mmlt.models.losses.base import in_full_precision
 from mmlt.models.losses.centroid_loss import centroid_loss
 from mmlt.registry import MODELS
 
-from .ncm_head import sum_by_class
 from .visual_memory import SquashedCosineLinear, VisualMemory
 
 
