@@ -44,7 +44,7 @@ def test_config_builds(block, tmp_path):
 
 
 def test_three_classes_can_be_validated(tmp_path):
-    (block,) = (block for block in BLOCKS if 'CustomDataset' in block)
+    (block,) = (block for block in BLOCKS if 'own_data' in block)
     cfg = load(block.replace('=12', '=3'), tmp_path)
     for evaluator in (cfg.val_evaluator, cfg.test_evaluator):
         metric = METRICS.build({**evaluator, 'class_stats': [30, 9, 2]})
@@ -55,7 +55,7 @@ def test_three_classes_can_be_validated(tmp_path):
 
 
 def test_folder_per_class(tmp_path, monkeypatch):
-    (block,) = (block for block in BLOCKS if 'CustomDataset' in block)
+    (block,) = (block for block in BLOCKS if 'own_data' in block)
     counts = range(1, 13)
     for split in ('train', 'val'):
         for k, count in enumerate(counts):
@@ -73,5 +73,6 @@ def test_folder_per_class(tmp_path, monkeypatch):
     stats = collect_class_stats(train.dataset)
     assert stats.image_count.tolist() == list(counts)
     assert stats.classes[0] == 'class_00'
-    assert next(iter(train))['inputs'].shape == (78, 3, 224, 224)
+    assert next(iter(train))['inputs'].shape == (32, 3, 224, 224)
+    assert len(train.dataset) == 78
     assert len(test.dataset) == sum(counts)

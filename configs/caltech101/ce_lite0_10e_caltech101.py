@@ -6,6 +6,7 @@ _base_ = [
 ]
 
 model = dict(head=dict(num_classes=101))
+optim_wrapper = dict(type='mmlt.BFloat16OptimWrapper')
 default_hooks = dict(channels_last=dict(type='mmlt.ChannelsLastHook'))
 # tools/model_converters/efficientnet_lite0.py writes it.
 load_from = 'work_dirs/lite0_imagenet.pth'
