@@ -18,12 +18,13 @@ endef
 # The environment has the package installed; the tests must not see another.
 unexport PYTHONPATH PYTHONHOME
 
-.PHONY: help demo test setup dev lint clean
+.PHONY: help demo test docs setup dev lint clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo 'make demo    train and test on long-tailed Fashion-MNIST, print a table'
 	@echo 'make test    run the test suite (PYTEST_ARGS="tests/test_models -x")'
+	@echo 'make docs    build the site, build/site/index.html'
 	@echo 'make setup   only make the environment of the tests, which the demo can use'
 	@echo 'make dev     the same, with mmlt installed for development'
 	@echo 'make lint    check style and format of the code'
@@ -43,6 +44,12 @@ demo:
 # path: what is tested is the installed wheel.
 test: setup
 	@OMP_NUM_THREADS=1 MMLT_TEST_WHEEL=1 '$(BIN)/pytest' -n 2 $(PYTEST_ARGS)
+
+# Warnings are errors; a link to a file that is not there is one.
+docs: setup
+	@'$(BIN)/pip' install -q -c requirements/constraints.txt -r requirements/docs.txt
+	@'$(BIN)/sphinx-build' -W --keep-going -q -c docs . build/site
+	@echo build/site/index.html
 
 setup:
 	$(run_setup) detection

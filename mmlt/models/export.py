@@ -28,10 +28,16 @@ class ClassScores(nn.Module):
         TypeError: If it is another model, whose columns are the classes.
 
     Example:
-        >>> model = init_detector(config, checkpoint, device='cpu')
-        >>> head = ClassScores(model.roi_head.bbox_head)
-        >>> rois = (torch.rand(100, 256, 7, 7),)
-        >>> torch.onnx.export(head, rois, 'head.onnx', dynamo=True)
+        >>> import torch
+        >>> loss = dict(
+        ...     type='mmlt.BAGSLoss',
+        ...     background_group=False,
+        ...     thresholds=(10, 100),
+        ...     class_stats=[900, 40, 3],
+        ... )
+        >>> head = BAGSHead(num_classes=3, in_channels=8, loss=loss).eval()
+        >>> ClassScores(head)((torch.rand(2, 8),)).shape
+        torch.Size([2, 3])
     """
 
     def __init__(self, model: nn.Module) -> None:
