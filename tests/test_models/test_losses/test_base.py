@@ -218,6 +218,33 @@ def test_class_weights_of_softmax_losses(name):
     assert_close(loss(boxes, background), plain(boxes, background))
 
 
+@pytest.mark.parametrize('name', SOFTMAX)
+def test_label_smoothing_of_softmax_losses(name):
+    """The mean over all columns takes its share of the loss."""
+    kwargs = dict(class_stats=STATS, class_weight=[0.5, 1.0, 2.0, 1.0])
+    plain = make(name, **kwargs)
+    loss = make(name, label_smoothing=0.1, **kwargs)
+    scores, target = make_batch(plain)
+    every = [plain(scores, torch.full_like(target, k)) for k in range(C)]
+    expected = 0.9 * plain(scores, target) + 0.1 * sum(every) / C
+    assert_close(loss(scores, target), expected)
+    assert_close(loss(scores, F.one_hot(target, C).float()), expected)
+
+
+@pytest.mark.parametrize('weight', [None, [0.5, 1.0, 2.0, 1.0]])
+def test_label_smoothing_is_that_of_pytorch(weight):
+    loss = make(
+        'ClassWeightedCELoss', class_weight=weight, average='weights',
+        label_smoothing=0.2,
+    )  # fmt: skip
+    scores, target = make_batch(loss)
+    expected = F.cross_entropy(
+        scores, target, None if weight is None else torch.tensor(weight),
+        label_smoothing=0.2,
+    )  # fmt: skip
+    assert_close(loss(scores, target), expected)
+
+
 def total_by(weight, each):
     return (weight * each).sum() / weight.sum()
 
@@ -254,6 +281,8 @@ def test_class_weights_of_the_statistics_can_be_deferred(name):
         (dict(beta=1), ValueError, r'beta must be in \[0, 1\), got 1'),
         (dict(beta='x'), TypeError, "beta.*'x'"),
         (dict(average='batch'), ValueError, "'samples' or 'weights'"),
+        (dict(label_smoothing=1.5), ValueError, 'label_smoothing.* 1.5'),
+        (dict(label_smoothing='x'), TypeError, "label_smoothing.*'x'"),
     ],
 )
 def test_wrong_class_weights_are_refused(kwargs, error, message):

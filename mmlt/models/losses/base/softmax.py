@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from mmlt.checks import check_share
 from mmlt.class_stats import ClassStats
 
 from ..checks import check_distributions, check_range
@@ -43,6 +44,8 @@ class SoftmaxLoss(ElementLoss):
         average (str): What the mean is over: ``'samples'``, as in the
             libraries of OpenMMLab, or ``'weights'``, as in PyTorch: the
             weights of the labels are divided by their mean over the batch.
+        label_smoothing (float): Share of each label that is spread evenly
+            over all columns, in [0, 1]. Defaults to 0.
 
     Raises:
         TypeError: If ``class_weight`` or ``beta`` is of another type.
@@ -57,6 +60,7 @@ class SoftmaxLoss(ElementLoss):
         class_weight: str | Sequence[float] | None = None,
         beta: float = 0.9999,
         average: str = 'samples',
+        label_smoothing: float = 0.0,
     ) -> None:
         if average not in ('samples', 'weights'):
             raise ValueError(
@@ -65,6 +69,7 @@ class SoftmaxLoss(ElementLoss):
         self.class_weight = check_class_weight(class_weight)
         self.beta = check_beta(beta)
         self.average = average
+        self.label_smoothing = check_share('label_smoothing', label_smoothing)
         super().__init__(None, reduction, loss_weight)
         if isinstance(self.class_weight, list):
             given = torch.tensor(self.class_weight, dtype=torch.float32)
@@ -97,18 +102,23 @@ class SoftmaxLoss(ElementLoss):
     def prepare(
         self, cls_score: Tensor, target: Tensor, weight: Tensor | None
     ) -> tuple[Tensor, Tensor | None]:
-        """Weigh the labels; a distribution takes the weights itself."""
+        """Smooth and weigh labels; a distribution takes the weights itself."""
+        labels = target
+        if self.label_smoothing:
+            target = smoothed(target, cls_score, self.label_smoothing)
         if self.class_weight is None:
             return target, weight
         of_class = with_background(self.label_weight, cls_score.size(1), 1.0)
         of_class = self.unless_deferred(of_class)
         weight = torch.ones_like(cls_score[:, 0]) if weight is None else weight
+        if labels.dim() == 1:
+            of_sample = of_class[labels]
+        else:
+            of_sample = (labels * of_class).sum(dim=1)
         if target.dim() == 1:
-            of_sample = of_class[target]
             weighted = weight * of_sample
         else:
             target = target * of_class
-            of_sample = target.sum(dim=1)
             weighted = weight
         if self.average == 'weights':
             total = (weight * of_sample).sum()
@@ -132,6 +142,23 @@ class SoftmaxLoss(ElementLoss):
             check_range(target, 0, columns - 1, f'[0, {columns})')
         else:
             check_distributions(target)
+
+
+def smoothed(target: Tensor, cls_score: Tensor, share: float) -> Tensor:
+    """``(1 - share) * target + share / K``, as (B, K) distributions.
+
+    `Inception v3 <https://arxiv.org/abs/1512.00567>`_, section 7.
+
+    Args:
+        target (Tensor): (B,) labels, or (B, K) distributions.
+        cls_score (Tensor): (B, K) logits.
+        share (float): What is spread over the columns, in [0, 1].
+    """
+    if target.dim() == 1:
+        ones = torch.ones_like(cls_score[:, :1])
+        zeros = torch.zeros_like(cls_score)
+        target = zeros.scatter(1, target.unsqueeze(1), ones)
+    return (1 - share) * target + share / cls_score.size(1)
 
 
 def with_background(values: Tensor, num_columns: int, fill: float) -> Tensor:
