@@ -111,6 +111,25 @@ def as_counts(name: str, value: Any) -> np.ndarray:
     return array
 
 
+def as_dimensions(value: Any, num_classes: int) -> np.ndarray:
+    """(C,) read-only float64; raises unless all lie in [1, 2]."""
+    try:
+        array = np.array(value, dtype=np.float64)
+    except (TypeError, ValueError):
+        array = np.zeros(0)
+    if (
+        array.shape != (num_classes,)
+        or not ((array >= 1) & (array <= 2)).all()
+    ):
+        raise ValueError(
+            f'fractal_dimension must hold {num_classes} numbers in [1, 2], '
+            f'one for each class, got {shorten(value)}; count them again with '
+            'tools/analysis_tools/class_stats.py'
+        )
+    array.flags.writeable = False
+    return array
+
+
 def as_whole(name: str, value: Any) -> int:
     """The number; raises unless it is whole."""
     try:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from .fractal_dimension import fractal_dimension
 from .labels import collect_labels
 from .names import class_names
 from .stats import ClassStats
@@ -37,9 +38,13 @@ def collect_class_stats(dataset: Any) -> ClassStats:
             'classes; correct metainfo=dict(classes=...) or the annotations'
         )
     _, present = labels.unique()
+    centres = labels.centres
     return ClassStats(
         np.bincount(present, minlength=num_classes),
         np.bincount(labels.labels, minlength=num_classes),
         len(labels),
         classes,
+        None
+        if centres is None
+        else fractal_dimension(labels.labels, centres, num_classes),
     )

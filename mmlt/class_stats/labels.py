@@ -20,6 +20,8 @@ from mmengine.dataset import (
     RepeatDataset,
 )
 
+from .centres import BoxCentres
+
 
 @dataclass(frozen=True, eq=False)
 class ImageLabels:
@@ -31,10 +33,13 @@ class ImageLabels:
     Args:
         labels (np.ndarray): (L,) int64, class of each label.
         offsets (np.ndarray): (N + 1,) int64, rising from 0 to L.
+        centres (np.ndarray | None): (L, 2) float32, of the box of each label,
+            in shares of the image. Defaults to None: not known.
     """
 
     labels: np.ndarray
     offsets: np.ndarray
+    centres: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -57,7 +62,12 @@ class ImageLabels:
         # Position of every label: start of its row + rank within the row.
         shift = self.offsets[indices] - offsets[:-1]
         positions = np.arange(offsets[-1]) + np.repeat(shift, lengths)
-        return ImageLabels(self.labels[positions], offsets)
+        centres = self.centres
+        return ImageLabels(
+            self.labels[positions],
+            offsets,
+            None if centres is None else centres[positions],
+        )
 
     def unique(self) -> tuple[np.ndarray, np.ndarray]:
         """Each (image, class) pair once, sorted.
@@ -96,9 +106,12 @@ def collect_labels(dataset: Any, repeat: bool = True) -> ImageLabels:
         dataset.full_init()
     if isinstance(dataset, ConcatDataset) or hasattr(dataset, 'datasets'):
         parts = [collect_labels(part, repeat) for part in dataset.datasets]
+        centres = [part.centres for part in parts]
+        known = all(each is not None for each in centres)
         return ImageLabels(
             np.concatenate([part.labels for part in parts]),
             _offsets(np.concatenate([part.lengths for part in parts])),
+            np.concatenate(centres) if known else None,
         )
     if hasattr(dataset, 'dataset'):
         if hasattr(dataset, 'indices'):
@@ -136,9 +149,20 @@ def _read_labels(dataset: Any) -> ImageLabels:
 
 def _read_annotations(dataset: Any) -> ImageLabels:
     labels: list[int] = []
+    centres = BoxCentres()
     lengths = np.empty(len(dataset), dtype=np.int64)
     for index, info in enumerate(_annotations(dataset)):
-        row = _labels_of(info, dataset, index)
+        if 'instances' in info:
+            counted = [
+                each
+                for each in info['instances']
+                if not each.get('ignore_flag', 0)
+            ]
+            row = [each['bbox_label'] for each in counted]
+            if row:
+                centres.add(info, counted)
+        else:
+            row = _image_labels(info, dataset, index)
         labels.extend(row)
         lengths[index] = len(row)
     values = np.array(labels, dtype=np.int64)
@@ -151,7 +175,7 @@ def _read_annotations(dataset: Any) -> ImageLabels:
             f'label {values.min()}; labels must be >= 0'
         )
     values.flags.writeable = False
-    return ImageLabels(values, _offsets(lengths))
+    return ImageLabels(values, _offsets(lengths), centres.relative(lengths))
 
 
 def _annotations(dataset: Any) -> Iterator[dict]:
@@ -170,13 +194,7 @@ def _annotations(dataset: Any) -> Iterator[dict]:
         yield from dataset.data_list
 
 
-def _labels_of(info: dict, dataset: Any, index: int) -> list[int]:
-    if 'instances' in info:
-        return [
-            instance['bbox_label']
-            for instance in info['instances']
-            if not instance.get('ignore_flag', 0)
-        ]
+def _image_labels(info: dict, dataset: Any, index: int) -> list[int]:
     label = info.get('gt_label')
     if label is not None:
         return [label] if np.ndim(label) == 0 else list(label)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ import numpy as np
 from . import storage
 from .checks import (
     as_counts,
+    as_dimensions,
     as_whole,
     check_beta,
     check_by,
@@ -41,16 +42,22 @@ class ClassStats:
             label included. Defaults to the sum of ``image_count``, which is
             right for single-label data only.
         classes (Sequence[str] | None): Class names.
+        fractal_dimension (Sequence[float] | None): (C,) in [1, 2], how the
+            boxes of the class spread over images, see
+            :func:`mmlt.class_stats.fractal_dimension.fractal_dimension`. None
+            if it is not known.
 
     Raises:
         ValueError: If counts are negative, not whole or not finite, all
-            zero, of unequal length or larger than ``num_images``.
+            zero, of unequal length or larger than ``num_images``, or a
+            dimension is none.
     """
 
     image_count: np.ndarray
     instance_count: np.ndarray | None = None
     num_images: int | None = None
     classes: tuple[str, ...] | None = None
+    fractal_dimension: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         image_count = as_counts('image_count', self.image_count)
@@ -94,10 +101,14 @@ class ClassStats:
                     f'classes has {len(classes)} names and image_count '
                     f'{len(image_count)} entries; give one name a class'
                 )
+        dimension = self.fractal_dimension
+        if dimension is not None:
+            dimension = as_dimensions(dimension, len(image_count))
         object.__setattr__(self, 'image_count', image_count)
         object.__setattr__(self, 'instance_count', instance_count)
         object.__setattr__(self, 'num_images', num_images)
         object.__setattr__(self, 'classes', classes)
+        object.__setattr__(self, 'fractal_dimension', dimension)
 
     @classmethod
     def single_label(
@@ -276,7 +287,7 @@ class ClassStats:
 
     def to_dict(self) -> dict:
         """Plain lists and numbers, as in the JSON file."""
-        return {
+        content = {
             'num_images': self.num_images,
             'classes': None if self.classes is None else list(self.classes),
             'image_count': self.image_count.tolist(),
@@ -284,6 +295,9 @@ class ClassStats:
             if self.instance_count is None
             else self.instance_count.tolist(),
         }
+        if self.fractal_dimension is not None:
+            content['fractal_dimension'] = self.fractal_dimension.tolist()
+        return content
 
     def to_json(self, path: str | Path) -> None:
         """Write :meth:`to_dict` to ``path``, all of it or nothing."""
@@ -345,7 +359,7 @@ class ClassStats:
                 'class_stats needs the key `image_count` with one count a '
                 f'class, got {shorten(content)}'
             )
-        names = {'image_count', 'instance_count', 'num_images', 'classes'}
+        names = {field.name for field in fields(cls)}
         unknown = sorted(set(content) - names)
         if unknown:
             raise ValueError(
@@ -442,19 +456,20 @@ class ClassStats:
             )
         position = {name: k for k, name in enumerate(self.classes)}
         order = [position[name] for name in classes]
-        instances = self.instance_count
+        instances, dimension = self.instance_count, self.fractal_dimension
         return type(self)(
             self.image_count[order],
             None if instances is None else instances[order],
             self.num_images,
             classes,
+            None if dimension is None else dimension[order],
         )
 
     def difference(self, other: ClassStats) -> str | None:
         """Where two statistics differ, in words; None if they are equal."""
         if self.num_classes != other.num_classes:
             return f'{self.num_classes} classes against {other.num_classes}'
-        for name in ('image_count', 'instance_count'):
+        for name in ('image_count', 'instance_count', 'fractal_dimension'):
             mine, theirs = getattr(self, name), getattr(other, name)
             if mine is None or theirs is None:
                 continue
@@ -477,8 +492,8 @@ class ClassStats:
 
     def __reduce__(self) -> tuple:
         # Through __init__: a plain copy of the arrays would be writeable.
-        values = (self.image_count, self.instance_count)
-        return type(self), (*values, self.num_images, self.classes)
+        values = [getattr(self, field.name) for field in fields(self)]
+        return type(self), tuple(values)
 
     def __hash__(self) -> int:
         return hash((self.image_count.tobytes(), self.num_images))

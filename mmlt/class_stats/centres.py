@@ -1,0 +1,58 @@
+"""Where the boxes of a data set lie. N images, L boxes."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Sequence
+
+import numpy as np
+
+
+class BoxCentres:
+    """Gathers the centres of boxes, image by image.
+
+    They are known if each image says its ``width`` and ``height``, and each
+    instance its ``bbox`` (x1, y1, x2, y2), both in pixels.
+    """
+
+    def __init__(self) -> None:
+        self._corners = array('d')
+        self._sizes = array('d')
+        self._known = True
+
+    def add(self, info: dict, instances: Sequence[dict]) -> None:
+        """Take those of the next image, which has some."""
+        corners: list[float] = []
+        try:
+            for instance in instances:
+                corners.extend(instance['bbox'])
+            self._corners.fromlist(corners)
+            self._sizes.fromlist([info['width'], info['height']])
+        except (KeyError, TypeError):
+            self._known = False
+
+    def relative(self, lengths: np.ndarray) -> np.ndarray | None:
+        """The centres of all boxes.
+
+        Args:
+            lengths (np.ndarray): (N,) boxes of each image.
+
+        Returns:
+            np.ndarray | None: (L, 2) float32, x and y in shares of the image.
+            None if not known.
+        """
+        lengths = lengths[lengths > 0]
+        corners = np.asarray(self._corners)
+        sizes = np.asarray(self._sizes).reshape(-1, 2)
+        # Polygons and rotated boxes have other numbers than four.
+        if not (
+            self._known
+            and len(corners) == 4 * lengths.sum()
+            and len(sizes) == len(lengths)
+            and (sizes > 0).all()
+        ):
+            return None
+        corners = corners.reshape(-1, 4)
+        centres = corners[:, :2] + corners[:, 2:]
+        centres /= np.repeat(2 * sizes, lengths, axis=0)
+        return centres.astype(np.float32)
