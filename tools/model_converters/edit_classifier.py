@@ -1,14 +1,15 @@
 """Write a checkpoint with an edited classifier.
 
 The last linear layer, or all of a cascade, gets the post-hoc logit
-adjustment or tau-norm; everything else stays as it is, and
-``meta['classifier_edits']`` records what was done. The result is for testing
-and deployment: to train on, take the original.
+adjustment, tau-norm, or a calibration of detectors; everything else stays as
+it is, and ``meta['classifier_edits']`` records what was done. The result is
+for testing and deployment: to train on, take the original.
 
 Example::
 
     TOOL=tools/model_converters/edit_classifier.py
     python $TOOL CONFIG epoch_90.pth out.pth --logit-adjustment 1.0
+    python $TOOL CONFIG detector.pth out.pth --norcal 0.6 --class-stats lvis_v1
 """
 
 import argparse
@@ -22,7 +23,21 @@ from mmengine.registry import MODELS, init_default_scope
 from mmlt.class_stats import ClassStats
 from mmlt.class_stats.storage import load_tensors
 from mmlt.engine.launch import load_config
-from mmlt.models.posthoc import LogitAdjustment, TauNorm, edit_checkpoint
+from mmlt.models.posthoc import (
+    FRACAL,
+    BiasEdit,
+    LogitAdjustment,
+    NorCal,
+    TauNorm,
+    edit_checkpoint,
+)
+
+EDITS = {
+    'logit_adjustment': LogitAdjustment,
+    'tau_norm': TauNorm,
+    'norcal': NorCal,
+    'fracal': FRACAL,
+}
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -43,9 +58,23 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         metavar='TAU',
         help='divide the weights of each class by their norm ** tau',
     )
+    edit.add_argument(
+        '--norcal',
+        type=float,
+        metavar='GAMMA',
+        help='divide the scores of boxes by the class count ** gamma',
+    )
+    edit.add_argument(
+        '--fracal',
+        type=float,
+        metavar='BASE',
+        help='calibrate boxes by count and fractal dimension; logarithms to '
+        'this base, 10 in the paper',
+    )
     parser.add_argument(
         '--class-stats',
-        help='JSON of the training counts; default: those in the checkpoint',
+        help='training counts: JSON, or a name such as lvis_v1; default: '
+        'those in the checkpoint',
     )
     parser.add_argument(
         '--layers', nargs='+', help='names of the layers, if not found'
@@ -55,50 +84,65 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument('--cfg-options', nargs='+', action=DictAction)
     # No defaults here: those of the edits hold.
-    policy = parser.add_argument_group(
-        'with --logit-adjustment', argument_default=argparse.SUPPRESS
+    options = parser.add_argument_group(
+        'options of the edits', argument_default=argparse.SUPPRESS
     )
-    policy.add_argument('--by', help='image (default) or instance counts')
-    policy.add_argument(
+    options.add_argument(
+        '--by', help='image or instance counts; default: as the edit has it'
+    )
+    options.add_argument(
         '--zero-count',
         help='classes without training images: error (default), or one',
     )
-    policy.add_argument(
+    options.add_argument(
         '--background',
         type=_number_or_word,
-        help='prior of the background of a detector: mean (default), sum, '
-        'or a number',
+        help='with --logit-adjustment, prior of the background of a '
+        'detector: mean (default), sum, or a number',
     )
-    scale = parser.add_argument_group(
-        'with --tau-norm', argument_default=argparse.SUPPRESS
+    options.add_argument(
+        '--keep-bias',
+        action='store_true',
+        help='with --tau-norm, else it becomes zero',
     )
-    scale.add_argument(
-        '--keep-bias', action='store_true', help='else it becomes zero'
-    )
-    scale.add_argument(
+    options.add_argument(
         '--reference',
         type=_number_or_word,
-        help='the norm that stays as it is: a number (default 1), or mean',
+        help='with --tau-norm, the norm that stays as it is: a number '
+        '(default 1), or mean',
+    )
+    options.add_argument(
+        '--power',
+        type=float,
+        help='with --fracal, of the dimension; default 2',
     )
     args = parser.parse_args(argv)
-    other = TauNorm if args.tau_norm is None else LogitAdjustment
-    wrong = sorted(_options(args, other))
+    edit_type, _ = _chosen(args)
+    known = {field.name for field in fields(edit_type)}
+    wrong = sorted(_options(args) - known)
     if wrong:
-        parser.error(f'{wrong} is for {other.__name__} only')
+        parser.error(f'{edit_type.__name__} has no {wrong}')
     return args
 
 
-def build_edit(args: argparse.Namespace) -> LogitAdjustment | TauNorm:
+def build_edit(args: argparse.Namespace) -> BiasEdit | TauNorm:
     """The edit that the command line asks for."""
-    if args.tau_norm is not None:
-        return TauNorm(args.tau_norm, **_options(args, TauNorm))
-    options = _options(args, LogitAdjustment)
-    return LogitAdjustment(args.logit_adjustment, **options)
+    edit_type, strength = _chosen(args)
+    # The first field is the strength of each of them.
+    return edit_type(strength, **{k: vars(args)[k] for k in _options(args)})
 
 
-def _options(args: argparse.Namespace, edit_type: type) -> dict:
-    names = {field.name for field in fields(edit_type)}
-    return {k: v for k, v in vars(args).items() if k in names}
+def _chosen(args: argparse.Namespace) -> tuple[type, float]:
+    """The edit that was asked for, and its strength."""
+    given = ((EDITS[name], vars(args)[name]) for name in EDITS)
+    return next(each for each in given if each[1] is not None)
+
+
+def _options(args: argparse.Namespace) -> set[str]:
+    """The options that were given."""
+    first = {fields(edit)[0].name for edit in EDITS.values()}
+    names = {field.name for edit in EDITS.values() for field in fields(edit)}
+    return (names - first) & set(vars(args))
 
 
 def _number_or_word(text: str) -> float | str:

@@ -11,14 +11,14 @@ from mmlt.class_stats import ClassStats
 from mmlt.class_stats.receiver import align
 from mmlt.class_stats.storage import find_class_names
 
-from .edits import LogitAdjustment, TauNorm, describe
+from .edits import BiasEdit, TauNorm, describe
 from .find import find_classifiers
 
 
 def edit_checkpoint(
     checkpoint: dict,
     model: nn.Module,
-    edit: LogitAdjustment | TauNorm,
+    edit: BiasEdit | TauNorm,
     stats: ClassStats | None = None,
     layers: Sequence[str] | None = None,
     force: bool = False,
@@ -28,7 +28,7 @@ def edit_checkpoint(
     Args:
         checkpoint (dict): With ``state_dict`` and ``meta``.
         model (nn.Module): Built from the config; its weights do not matter.
-        edit (LogitAdjustment | TauNorm): What to do.
+        edit (BiasEdit | TauNorm): What to do.
         stats (ClassStats | None): Defaults to those of the checkpoint. Put
             in the order of its classes, if both have names.
         layers (Sequence[str] | None): See

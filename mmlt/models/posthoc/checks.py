@@ -7,6 +7,8 @@ import math
 from torch import Tensor, nn
 
 from mmlt.checks import is_number
+from mmlt.models.losses.box_logit_adjusted_loss import BoxLogitAdjustedLoss
+from mmlt.models.losses.ecm_loss import ECMLoss
 from mmlt.models.losses.logit_adjusted_loss import LogitAdjustedLoss
 from mmlt.models.losses.multi_label_logit_adjusted_loss import (
     MultiLabelLogitAdjustedLoss,
@@ -14,7 +16,13 @@ from mmlt.models.losses.multi_label_logit_adjusted_loss import (
 from mmlt.models.losses.pairwise_margin_loss import PairwiseMarginLoss
 from mmlt.models.losses.vs_loss import VSLoss
 
-ADJUSTED = (LogitAdjustedLoss, MultiLabelLogitAdjustedLoss, VSLoss)
+ADJUSTED = (
+    BoxLogitAdjustedLoss,
+    ECMLoss,
+    LogitAdjustedLoss,
+    MultiLabelLogitAdjustedLoss,
+    VSLoss,
+)
 
 
 def adjusting_losses(model: nn.Module) -> dict[str, nn.Module]:
@@ -27,6 +35,21 @@ def adjusting_losses(model: nn.Module) -> dict[str, nn.Module]:
             isinstance(module, PairwiseMarginLoss)
             and module.preset == 'logit_adjusted'
         )
+    }
+
+
+def losses_without_softmax(model: nn.Module) -> dict[str, nn.Module]:
+    """The losses of box heads, by name, that score boxes in another way."""
+    heads = {
+        f'{name}.loss_cls'.lstrip('.'): head.loss_cls
+        for name, head in model.named_modules()
+        if hasattr(head, 'fc_cls') and hasattr(head, 'loss_cls')
+    }
+    return {
+        name: loss
+        for name, loss in heads.items()
+        if getattr(loss, 'custom_activation', False)
+        or getattr(loss, 'use_sigmoid', False)
     }
 
 

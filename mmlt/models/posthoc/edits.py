@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -24,6 +25,7 @@ from .checks import (
     check_layer,
     check_reference,
     check_tau,
+    losses_without_softmax,
 )
 
 
@@ -122,9 +124,59 @@ def tau_normalize(
     return new_weight, bias
 
 
+class BiasEdit:
+    """Base of the edits that take a number of each class off its logit.
+
+    For models trained with plain cross entropy. A subclass writes
+    :meth:`offset`; the background, if there is one, stays as it is.
+    """
+
+    def offset(self, stats: ClassStats) -> np.ndarray:
+        """(C,) float64, what is taken off the bias: the formula."""
+        raise NotImplementedError
+
+    def __call__(
+        self,
+        weight: Tensor,
+        bias: Tensor | None,
+        num_classes: int,
+        stats: ClassStats | None,
+    ) -> tuple[Tensor, Tensor]:
+        """New weight and bias of a layer with ``num_classes`` classes."""
+        name = type(self).__name__
+        if stats is None:
+            raise ValueError(
+                f'{name} has no class statistics: {HOW_TO_GIVE_STATS}'
+            )
+        if stats.num_classes != num_classes:
+            raise ValueError(
+                f'the classifier has {num_classes} classes, but the class '
+                f'statistics hold {stats.num_classes}; give class_stats of '
+                'the data that the model was trained on'
+            )
+        offset = torch.from_numpy(self.offset(stats))
+        return adjust_logits(weight, bias, offset, 1.0)
+
+    def check_model(self, model: nn.Module) -> None:
+        """Raise if its logits are adjusted already, or of no softmax."""
+        name = type(self).__name__
+        for where, loss in adjusting_losses(model).items():
+            raise ValueError(
+                f'{where} is a {type(loss).__name__}, whose raw logits are '
+                'adjusted already: use either the loss or the post-hoc edit '
+                f'{name}, never both'
+            )
+        for where, loss in losses_without_softmax(model).items():
+            raise ValueError(
+                f'{where} is a {type(loss).__name__}, whose scores of boxes '
+                f'are no softmax over classes and background; {name} is for '
+                'detectors trained with plain cross entropy'
+            )
+
+
 @TASK_UTILS.register_module()
 @dataclass(frozen=True)
-class LogitAdjustment:
+class LogitAdjustment(BiasEdit):
     """:func:`adjust_logits` with the prior of the training set.
 
     For models trained with plain cross entropy: either this or
@@ -152,38 +204,11 @@ class LogitAdjustment:
         warn_of_tau(type(self).__name__, self.tau)
         check_prior(self.by, self.zero_count, self.background)
 
-    def __call__(
-        self,
-        weight: Tensor,
-        bias: Tensor | None,
-        num_classes: int,
-        stats: ClassStats | None,
-    ) -> tuple[Tensor, Tensor]:
-        """New weight and bias of a layer with ``num_classes`` classes."""
-        if stats is None:
-            raise ValueError(
-                f'LogitAdjustment has no class statistics: {HOW_TO_GIVE_STATS}'
-            )
-        if stats.num_classes != num_classes:
-            raise ValueError(
-                f'the classifier has {num_classes} classes, but the class '
-                f'statistics hold {stats.num_classes}; give class_stats of '
-                'the data that the model was trained on'
-            )
-        return adjust_logits(weight, bias, self._log_prior(stats), self.tau)
-
-    def check_model(self, model: nn.Module) -> None:
-        """Raise if the model was trained with logit adjustment already."""
-        for name, loss in adjusting_losses(model).items():
-            raise ValueError(
-                f'{name} is a {type(loss).__name__}, whose raw logits are '
-                'adjusted already: use either the loss or the post-hoc edit '
-                'LogitAdjustment, never both'
-            )
-
-    def _log_prior(self, stats: ClassStats) -> Tensor:
-        prior = stats.log_prior(self.by, self.zero_count, self.background)
-        return torch.from_numpy(prior)
+    def offset(self, stats: ClassStats) -> np.ndarray:
+        """``tau * (log pi_k - log pi_bg)``."""
+        return self.tau * stats.log_prior(
+            self.by, self.zero_count, self.background
+        )
 
 
 @TASK_UTILS.register_module()

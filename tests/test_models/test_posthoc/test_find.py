@@ -1,7 +1,6 @@
 import pytest
 import torch
 from mmcv.cnn import Conv2d
-from mmengine.config import Config
 from mmengine.registry import MODELS, DefaultScope
 from torch import nn
 
@@ -29,20 +28,6 @@ def image_classifier(head):
         ),
         'mmpretrain',
     )
-
-
-class Detector(nn.Module):
-    """The stock RoI head of a config of MMDetection, made small."""
-
-    def __init__(self, name, **change):
-        super().__init__()
-        base = f"_base_ = ['mmdet::_base_/models/{name}.py']"
-        cfg = Config.fromstring(base, '.py').model.roi_head
-        heads = cfg.bbox_head
-        for head in heads if isinstance(heads, list) else [heads]:
-            head.update(in_channels=4, roi_feat_size=2, fc_out_channels=8)
-            head.update(num_classes=3, **change)
-        self.roi_head = build(cfg, 'mmdet')
 
 
 def names_of(model, layers=None):
@@ -134,8 +119,8 @@ def test_predictions_of_an_edited_classifier():
 @pytest.mark.parametrize(
     'this', [LogitAdjustment(background='sum'), TauNorm(0.7)]
 )
-def test_stock_detectors_keep_the_background(config, stages, this):
-    model = Detector(config)
+def test_stock_detectors_keep_the_background(detector, config, stages, this):
+    model = detector(config)
     found = find_classifiers(model)
     heads = model.roi_head.bbox_head
     if stages is None:
@@ -170,8 +155,8 @@ def test_stock_detectors_keep_the_background(config, stages, this):
                 assert torch.equal(value, state[key])
 
 
-def test_heads_without_their_model():
-    model = Detector('cascade-rcnn_r50_fpn')
+def test_heads_without_their_model(detector):
+    model = detector('cascade-rcnn_r50_fpn')
     assert names_of(model.roi_head) == [
         f'bbox_head.{i}.fc_cls' for i in range(3)
     ]
@@ -204,16 +189,16 @@ def test_other_models_need_a_name():
     assert found.num_classes == 3
 
 
-def test_a_layer_that_normalises_its_weight_is_refused():
-    model = Detector(
+def test_a_layer_that_normalises_its_weight_is_refused(detector):
+    model = detector(
         'faster-rcnn_r50_fpn', cls_predictor_cfg=dict(type='NormedLinear')
     )
     with pytest.raises(ValueError, match='is a NormedLinear; only a plain'):
         find_classifiers(model)
 
 
-def test_logits_with_a_layout_of_their_own_are_refused():
-    model = Detector(
+def test_logits_with_a_layout_of_their_own_are_refused(detector):
+    model = detector(
         'faster-rcnn_r50_fpn',
         loss_cls=dict(type='SeesawLoss', num_classes=3),
     )
