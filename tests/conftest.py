@@ -55,6 +55,23 @@ def _no_default_scope_of_another_test():
 
 
 @pytest.fixture
+def run_onnx(tmp_path):
+    """Export a model, and return what onnxruntime computes with it."""
+    from onnxruntime import InferenceSession
+
+    def run(model, inputs, example=None):
+        path = tmp_path / 'model.onnx'
+        example = (inputs,) if example is None else example
+        torch.onnx.export(model, example, path, dynamo=True, verbose=False)
+        session = InferenceSession(path)
+        (feed,) = session.get_inputs()
+        values = session.run(None, {feed.name: inputs.numpy()})
+        return [torch.from_numpy(value) for value in values]
+
+    return run
+
+
+@pytest.fixture
 def on_two_ranks(tmp_path):
     """Call ``function(rank, *args)`` in two processes of one gloo group.
 

@@ -9,6 +9,7 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmengine.runner import Runner
+from torch.testing import assert_close
 
 from mmlt.class_stats import ClassStats
 from mmlt.class_stats.storage import load_tensors
@@ -124,6 +125,22 @@ def assert_rest_untouched(edited, original):
     assert 'optimizer' in original
     assert 'message_hub' in original
     assert_same(edited, original)
+
+
+def test_edited_classifier_exports(edit, trained, run_onnx):
+    edit(trained, '--logit-adjustment', '1.0', out='exported.pth')
+    images = torch.randn(2, 3, 8, 8)
+    logits = {}
+    for name in ('trained.pth', 'exported.pth'):
+        runner = run(trained, load_from=str(trained / name))
+        runner.load_or_resume()
+        model = runner.model.eval()
+        logits[name] = model(images)
+    (exported,) = run_onnx(model, images)
+    assert_close(exported, logits['exported.pth'], rtol=1e-4, atol=1e-5)
+    prior = torch.tensor(COUNT) / sum(COUNT)
+    adjusted = logits['trained.pth'] - prior.log()
+    assert_close(exported.softmax(1), adjusted.softmax(1))
 
 
 def test_logit_adjustment_with_the_stats_of_the_checkpoint(
