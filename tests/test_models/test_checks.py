@@ -18,17 +18,30 @@ BASES = {
 LOSSES = (
     'BAGSLoss',
     'BoxFocalLoss',
+    'BoxLogitAdjustedLoss',
     'ClassBalancedFocalLoss',
     'DistributionBalancedLoss',
+    'ECMLoss',
+    'EFLLoss',
     'EQLLoss',
     'EQLv2Loss',
+    'FederatedLoss',
     'LogitAdjustedLoss',
     'MultiLabelLDAMLoss',
     'PairwiseMarginLoss',
     'ReweightedBCELoss',
     'SeesawLoss',
 )
-BOX_LOSSES = ('BAGSLoss', 'BoxFocalLoss', 'EQLLoss', 'EQLv2Loss', 'SeesawLoss')
+SIGMOID_LOSSES = (
+    'BoxFocalLoss',
+    'BoxLogitAdjustedLoss',
+    'ECMLoss',
+    'EFLLoss',
+    'EQLLoss',
+    'EQLv2Loss',
+    'FederatedLoss',
+)
+BOX_LOSSES = ('BAGSLoss', 'SeesawLoss', *SIGMOID_LOSSES)
 NUMBERS = [
     *((loss, 'loss_weight') for loss in LOSSES),
     *((loss, 'num_classes') for loss in BOX_LOSSES),
@@ -46,12 +59,17 @@ NUMBERS = [
     ('CIFARResNet', 'drop_path_rate'),
     ('CIFARResNet', 'in_channels'),
     ('ClassBalancedFocalLoss', 'beta'),
+    ('EFLLoss', 'alpha'),
+    ('EFLLoss', 'gamma'),
+    ('EFLLoss', 'scale'),
     ('EQLLoss', 'frequency'),
     ('EQLv2Loss', 'alpha'),
     ('EQLv2Loss', 'gamma'),
     ('EQLv2Loss', 'mu'),
     ('EfficientNetLite0', 'drop_path_rate'),
     ('EfficientNetLite0', 'frozen_stages'),
+    ('FederatedLoss', 'num_sampled'),
+    ('FederatedLoss', 'power'),
     ('LogitAdjustedLoss', 'background'),
     ('MultiLabelLDAMLoss', 'max_margin'),
     ('MultiLabelLDAMLoss', 'scale'),
@@ -65,6 +83,7 @@ NUMBERS = [
     ('SeesawLoss', 'q'),
 ]
 SWITCHES = [
+    *((loss, 'use_sigmoid') for loss in SIGMOID_LOSSES),
     ('BAGSHead', 'cal_acc'),
     ('BAGSLoss', 'background_group'),
     ('BAGSLoss', 'others'),

@@ -222,6 +222,7 @@ MODEL_CASES = {
     'BBNHead': Case(BBN_HEAD),
     'BilateralBackbone': Case(BACKBONE, (dict(backbone=SMALL),)),
     'BoxFocalLoss': Case(BOX),
+    'BoxLogitAdjustedLoss': Case(BOX),
     'CIFARResNet': Case(BACKBONE, (dict(depth=20),)),
     'ClassBalancedFocalLoss': Case(
         MULTI_LABEL,
@@ -240,9 +241,12 @@ MODEL_CASES = {
     'DistributionBalancedLoss': Case(
         MULTI_LABEL, ({}, dict(ntr=None, focal=None))
     ),
+    'ECMLoss': Case(BOX),
+    'EFLLoss': Case(BOX, ({}, dict(use_sigmoid=True))),
     'EQLLoss': Case(BOX),
-    'EQLv2Loss': Case(BOX),
+    'EQLv2Loss': Case(BOX, ({}, dict(use_sigmoid=True))),
     'EfficientNetLite0': Case(BACKBONE),
+    'FederatedLoss': Case(BOX),
     'GCNHead': Case(GCN_HEAD, (dict(hidden_channels=D),)),
     'ImageFeatures': Case(FEATURES, (dict(in_channels=D),)),
     'LDAMLoss': Case(SOFTMAX),

@@ -17,6 +17,7 @@ from mmlt.datasets.samplers import (
 )
 from mmlt.engine.resumed import changed_length, num_epochs, planned_length
 from mmlt.models.classifiers import BBNClassifier
+from mmlt.models.losses_of_heads import check_losses_of_heads
 from mmlt.models.posthoc.checks import adjusting_losses
 from mmlt.models.posthoc.edits import describe
 from mmlt.models.unwrap import unwrap
@@ -74,6 +75,7 @@ class CheckRunHook(Hook):
         # The weights that were edited are trained now.
         self._edits = []
         _check_head(runner)
+        check_losses_of_heads(unwrap(runner.model))
         _check_alpha(runner)
         _check_samplers(runner)
         if hasattr(runner._val_loop, 'evaluator'):

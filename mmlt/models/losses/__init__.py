@@ -1,6 +1,7 @@
 from .bags_loss import BAGSLoss
 from .base import BoxLoss, MultiLabelLoss, SoftmaxLoss
 from .box_focal_loss import BoxFocalLoss
+from .box_logit_adjusted_loss import BoxLogitAdjustedLoss
 from .class_balanced_focal_loss import ClassBalancedFocalLoss
 from .class_weighted_ce_loss import ClassWeightedCELoss
 from .distribution_balanced_loss import (
@@ -9,8 +10,11 @@ from .distribution_balanced_loss import (
     negative_tolerant_bias,
     rebalanced_weight,
 )
+from .ecm_loss import ECMLoss
+from .efl_loss import EFLLoss
 from .eql_loss import EQLLoss
 from .eqlv2_loss import EQLv2Loss
+from .federated_loss import FederatedLoss
 from .focal_bce import focal_bce
 from .group_softmax import bags_loss
 from .ldam_loss import LDAMLoss
@@ -33,12 +37,16 @@ from .vs_loss import VSLoss
 __all__ = [
     'BAGSLoss',
     'BoxFocalLoss',
+    'BoxLogitAdjustedLoss',
     'BoxLoss',
     'ClassBalancedFocalLoss',
     'ClassWeightedCELoss',
     'DistributionBalancedLoss',
+    'ECMLoss',
+    'EFLLoss',
     'EQLLoss',
     'EQLv2Loss',
+    'FederatedLoss',
     'LDAMLoss',
     'LogitAdjustedLoss',
     'MultiLabelLDAMLoss',

@@ -125,6 +125,8 @@ class BAGSLoss(BoxLoss):
             classes.
     """
 
+    in_dense_heads = False
+
     def __init__(
         self,
         num_classes: int | None = None,

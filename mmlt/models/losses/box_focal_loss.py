@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from mmlt.checks import check_number, check_share
@@ -41,7 +40,7 @@ class BoxFocalLoss(BoxLoss):
         gamma (float): Focal exponent, >= 0. Defaults to 2.0.
         alpha (float): Weight of the positives, in [0, 1]; negatives have
             1 - alpha. Defaults to 0.25.
-        **kwargs: ``reduction`` and ``loss_weight`` of
+        **kwargs: ``reduction``, ``loss_weight`` and ``use_sigmoid`` of
             :class:`~mmlt.models.losses.base.BoxLoss`; the mean is that of
             all R * C elements.
 
@@ -61,7 +60,7 @@ class BoxFocalLoss(BoxLoss):
         super().__init__(num_classes, **kwargs)
 
     def element_loss(self, cls_score: Tensor, target: Tensor) -> Tensor:
-        positive = F.one_hot(target, self.num_classes + 1)[:, :-1]
-        weight = torch.where(positive > 0, self.alpha, 1 - self.alpha)
+        positive = self.positives(target)
+        weight = torch.where(positive, self.alpha, 1 - self.alpha)
         positive = positive.to(cls_score.dtype)
         return weight * focal_bce(cls_score, positive, self.gamma)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import torch.nn.functional as F
 from torch import Tensor
 
 from mmlt.checks import check_share
@@ -36,8 +35,8 @@ class EQLLoss(BoxLoss):
             (LVIS v1); 1.76e-3 is the published value for LVIS v0.5.
         class_stats (ClassStats | dict | list | str | None): See
             :class:`~mmlt.models.losses.base.BoxLoss`.
-        **kwargs: ``reduction`` and ``loss_weight`` of the same class; the
-            mean is that of the RoIs.
+        **kwargs: ``reduction``, ``loss_weight`` and ``use_sigmoid`` of the
+            same class; the mean is that of the RoIs.
 
     Raises:
         ValueError: If ``frequency`` is no share, or the statistics have
@@ -60,10 +59,7 @@ class EQLLoss(BoxLoss):
         return {'rare': rare}
 
     def element_loss(self, cls_score: Tensor, target: Tensor) -> Tensor:
-        positive = F.one_hot(target, self.num_classes + 1)[:, :-1]
         foreground = (target < self.num_classes).unsqueeze(1)
-        spared = foreground & self.rare & (positive == 0)
-        losses = F.binary_cross_entropy_with_logits(
-            cls_score, positive.to(cls_score.dtype), reduction='none'
-        )
+        spared = foreground & self.rare & ~self.positives(target)
+        losses = self.bce(cls_score, target)
         return losses.masked_fill(spared, 0).sum(dim=1)

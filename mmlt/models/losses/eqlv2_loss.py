@@ -6,17 +6,16 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from mmengine.dist import all_reduce
 from torch import Tensor
 
 from mmlt.checks import check_number
 from mmlt.registry import MODELS
 
-from .base import BoxLoss
+from .base import GradientRatioLoss
 
 
 @MODELS.register_module()
-class EQLv2Loss(BoxLoss):
+class EQLv2Loss(GradientRatioLoss):
     r"""Sigmoid loss that balances each class's gradients.
 
     `Equalization loss v2 <https://arxiv.org/abs/2012.08548>`_, equations 3
@@ -28,11 +27,8 @@ class EQLv2Loss(BoxLoss):
         w^+ = 1 + \alpha (1 - w^-)
 
     weigh its negatives and its positives. Column C is "background", weighs
-    1, and scales the scores: :math:`p(c) = \sigma(z_c)(1 - \sigma(z_C))`.
-
-    A step with a gradient that is not finite, on any rank, is left out of
-    the ratio: one NaN would stay in it for good. Nothing is logged, since
-    that would wait for the device; the loss of the step shows it.
+    1, and scales the scores: :math:`p(c) = \sigma(z_c)(1 - \sigma(z_C))`. A
+    dense head does without it.
 
     Note:
         MMDetection's ``EQLV2Loss`` trains the same sigmoids but its box
@@ -46,7 +42,7 @@ class EQLv2Loss(BoxLoss):
         mu (float): The ratio at which negatives weigh a half, >= 0. Defaults
             to 0.8.
         alpha (float): What a positive gains at most, >= 0. Defaults to 4.0.
-        **kwargs: ``reduction`` and ``loss_weight`` of
+        **kwargs: ``reduction``, ``loss_weight`` and ``use_sigmoid`` of
             :class:`~mmlt.models.losses.base.BoxLoss`; the mean is that of
             the RoIs.
     """
@@ -64,14 +60,10 @@ class EQLv2Loss(BoxLoss):
         self.alpha = check_number('alpha', alpha)
         super().__init__(num_classes, **kwargs)
 
-    def counters(self) -> dict[str, Tensor]:
-        """The gradients of the positives, and of the negatives (2, C)."""
-        return {'gradients': torch.zeros(2, self.num_classes)}
-
     @property
     def num_columns(self) -> int:
-        """C + 1."""
-        return self.num_classes + 1
+        """C + 1, or C in a dense head."""
+        return self.num_classes + (not self.use_sigmoid)
 
     def get_activation(self, cls_score: Tensor) -> Tensor:
         """(R, C + 1) scores."""
@@ -81,55 +73,21 @@ class EQLv2Loss(BoxLoss):
 
     def class_weights(self) -> tuple[Tensor, Tensor]:
         """(C,) weights of the positives and of the negatives."""
-        positive, negative = self.gradients
-        # Before the first step a class counts as balanced, as published.
-        ratio = torch.where(negative > 0, positive / (negative + 1e-10), 100.0)
-        of_negatives = torch.sigmoid(self.gamma * (ratio - self.mu))
+        of_negatives = torch.sigmoid(self.gamma * (self.ratio - self.mu))
         return 1 + self.alpha * (1 - of_negatives), of_negatives
 
     def element_weights(self, positive: Tensor) -> Tensor:
-        """(R, C + 1) weights of labels 0 and 1."""
+        """(R, K) weights of positive and negative elements."""
+        extra = self.num_columns - self.num_classes
         weights = [
-            F.pad(each, (0, 1), value=1) for each in self.class_weights()
+            F.pad(each, (0, extra), value=1) for each in self.class_weights()
         ]
-        return torch.where(positive > 0, *weights)
+        return torch.where(positive, *weights)
 
     def element_loss(self, cls_score: Tensor, target: Tensor) -> Tensor:
-        positive = F.one_hot(target, self.num_columns).to(cls_score.dtype)
-        return F.binary_cross_entropy_with_logits(
-            cls_score,
-            positive,
-            self.element_weights(positive),
-            reduction='none',
-        ).sum(dim=1)
+        weight = self.element_weights(self.positives(target))
+        return (weight * self.bce(cls_score, target)).sum(dim=1)
 
-    def forward(
-        self,
-        cls_score: Tensor,
-        target: Tensor,
-        weight: Tensor | None = None,
-        avg_factor: float | None = None,
-        reduction_override: str | None = None,
-    ) -> Tensor:
-        """See the base; in training it then counts the gradients."""
-        loss = super().forward(
-            cls_score, target, weight, avg_factor, reduction_override
-        )
-        if self.training:
-            self._count(cls_score.detach(), target, weight)
-        return loss
-
-    def _count(
-        self, cls_score: Tensor, target: Tensor, weight: Tensor | None
-    ) -> None:
-        """Add this step's absolute gradients, summed over the ranks."""
-        prob = cls_score.to(self.gradients.dtype).sigmoid()
-        positive = F.one_hot(target, self.num_columns).to(prob.dtype)
-        size = (prob - positive).abs() * self.element_weights(positive)
-        if weight is not None:
-            size = size * weight.unsqueeze(1)
-        both = torch.stack([size * positive, size * (1 - positive)])
-        total = both.sum(dim=1)[:, :-1].contiguous()
-        all_reduce(total)
-        # Behind the sum, so that all ranks decide alike.
-        self.gradients += torch.where(total.isfinite().all(), total, 0)
+    def gradient_size(self, cls_score: Tensor, positive: Tensor) -> Tensor:
+        error = (cls_score.sigmoid() - positive.to(cls_score.dtype)).abs()
+        return error * self.element_weights(positive)

@@ -92,6 +92,8 @@ class SeesawLoss(BoxLoss):
         ValueError: If a number is out of range, or ``use_sigmoid`` is True.
     """
 
+    in_dense_heads = False
+
     def __init__(
         self,
         use_sigmoid: bool = False,

@@ -15,10 +15,14 @@ from mmlt.class_stats import ClassStats
 from mmlt.models.losses import (
     BAGSLoss,
     BoxFocalLoss,
+    BoxLogitAdjustedLoss,
     ClassBalancedFocalLoss,
     DistributionBalancedLoss,
+    ECMLoss,
+    EFLLoss,
     EQLLoss,
     EQLv2Loss,
+    FederatedLoss,
     LogitAdjustedLoss,
     MultiLabelLDAMLoss,
     PairwiseMarginLoss,
@@ -37,8 +41,13 @@ BOX_LOSSES = {
         C, class_stats=STATS, others_ratio=None
     ),
     'focal': lambda: BoxFocalLoss(C),
+    'ECM': lambda: ECMLoss(C, class_stats=STATS),
+    'EFL': lambda: EFLLoss(C),
     'EQL': lambda: EQLLoss(C, class_stats=STATS),
     'EQLv2': lambda: EQLv2Loss(C),
+    'EQLv2 in dense heads': lambda: EQLv2Loss(C, use_sigmoid=True),
+    'federated': lambda: FederatedLoss(C, num_sampled=2, class_stats=STATS),
+    'logit-adjusted boxes': lambda: BoxLogitAdjustedLoss(C, class_stats=STATS),
     'Seesaw': lambda: SeesawLoss(num_classes=C),
 }
 LOSSES = {

@@ -10,12 +10,14 @@ classifier.
 
 from .boxes import BoxLoss
 from .element import ElementLoss, in_full_precision
+from .gradient_ratio import GradientRatioLoss
 from .multi_label import MultiLabelLoss
 from .softmax import SoftmaxLoss, with_background
 
 __all__ = [
     'BoxLoss',
     'ElementLoss',
+    'GradientRatioLoss',
     'MultiLabelLoss',
     'SoftmaxLoss',
     'in_full_precision',

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-from mmlt.checks import check_size
+from mmlt.checks import check_size, check_switch
 from mmlt.class_stats import ClassStats
 
 from ..accuracy import class_accuracy
@@ -23,24 +24,32 @@ class BoxLoss(ElementLoss):
     C sigmoids, and the background is the RoI without a positive class.
     Targets are (R,) labels, C for the background.
 
+    Dense heads (RetinaNet, ATSS, FCOS, DETR) look for ``use_sigmoid`` in the
+    config of the loss, have C columns then, and take their sigmoids for the
+    scores. R are anchors, points or queries there.
+
     A subclass that counts while it trains writes ``counters()``.
 
     Args:
         num_classes (int | None): Number of classes C, without the background.
             Defaults to None: that of the head, which asks for the columns, or
-            of the statistics.
+            of the statistics. A dense head does not ask.
         class_stats (ClassStats | dict | list | str | None): See
             :class:`ElementLoss`.
         reduction (str): ``'none'``, ``'mean'`` or ``'sum'``.
         loss_weight (float): Weight of the loss.
+        use_sigmoid (bool): True in a dense head, False in a box head.
 
     Raises:
-        TypeError: If ``num_classes`` or ``loss_weight`` is no number.
-        ValueError: If one of them is out of range, or the head or the
-            statistics have another number of classes.
+        TypeError: If ``num_classes`` or ``loss_weight`` is no number, or
+            ``use_sigmoid`` neither True nor False.
+        ValueError: If one of them is out of range, the head or the statistics
+            have another number of classes, or ``use_sigmoid`` comes without
+            ``num_classes``.
     """
 
     num_classes: int | None = None
+    in_dense_heads = True
     custom_cls_channels = True
     custom_activation = True
     custom_accuracy = True
@@ -51,8 +60,21 @@ class BoxLoss(ElementLoss):
         class_stats: Any = None,
         reduction: str = 'mean',
         loss_weight: float = 1.0,
+        use_sigmoid: bool = False,
     ) -> None:
         super().__init__(None, reduction, loss_weight)
+        self.use_sigmoid = check_switch('use_sigmoid', use_sigmoid)
+        if use_sigmoid:
+            if num_classes is None:
+                raise ValueError(
+                    f'{type(self).__name__} has use_sigmoid=True, for a dense '
+                    'head, which does not tell a loss its classes: give '
+                    'num_classes, that of the head'
+                )
+            # What a dense head would call, but for boxes of C + 1 scores.
+            self.custom_cls_channels = False
+            self.custom_activation = False
+            self.custom_accuracy = False
         if num_classes is not None:
             self._set_num_classes(num_classes)
         # Last, since they have to have this number of classes.
@@ -71,6 +93,18 @@ class BoxLoss(ElementLoss):
         self.num_classes = check_size('num_classes', num_classes)
         for name, counter in self.counters().items():
             self.register_buffer(name, counter.to(self.num_images.device))
+
+    def positives(self, target: Tensor) -> Tensor:
+        """(R, K) bool: the column of each label, if there is one."""
+        columns = torch.arange(self.num_columns, device=target.device)
+        return target.unsqueeze(1) == columns
+
+    def bce(self, cls_score: Tensor, target: Tensor) -> Tensor:
+        """(R, K) binary cross entropy of each column."""
+        positive = self.positives(target).to(cls_score.dtype)
+        return F.binary_cross_entropy_with_logits(
+            cls_score, positive, reduction='none'
+        )
 
     @property
     def num_columns(self) -> int:
@@ -130,6 +164,13 @@ class BoxLoss(ElementLoss):
             raise ValueError(
                 f'{type(self).__name__} has num_classes=None; a box head of '
                 'MMDetection sets it, elsewhere give the number of classes'
+            )
+        if not isinstance(target, Tensor):
+            raise ValueError(
+                f'target is a {type(target).__name__}: the head gives '
+                'qualities with the labels (GFL, RTMDet, ...), which only its '
+                f'own losses know; {type(self).__name__} takes (R,) labels, '
+                'as RetinaNet, ATSS, FCOS and DETR give'
             )
         check_boxes(cls_score, target, self.num_columns)
 

@@ -52,6 +52,9 @@ class SoftmaxLoss(ElementLoss):
         ValueError: For an unknown name, or a number out of range.
     """
 
+    # MMDetection's heads of queries (DETR) ask.
+    use_sigmoid = False
+
     def __init__(
         self,
         class_stats: Any = None,
