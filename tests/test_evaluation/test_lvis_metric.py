@@ -11,7 +11,15 @@ from mmengine.logging import MMLogger
 from pycocotools import mask as mask_utils
 
 from mmlt.evaluation import lvis as hotcoco_backend
-from mmlt.evaluation.lvis import Detections, summarize
+from mmlt.evaluation.lvis import (
+    Detections,
+    error_types,
+    evaluate,
+    load_annotations,
+    mean_precision,
+    pooled,
+    summarize,
+)
 from mmlt.evaluation.metrics import LVISMetric, lvis
 from mmlt.registry import METRICS
 
@@ -455,8 +463,159 @@ def test_table_of_classes(three_images, monkeypatch):
     table = next(text for text in lines if 'AP of each class' in text)
     rows = [row.split('|')[1:-1] for row in table.splitlines() if '|' in row]
     rows = [[cell.strip() for cell in row] for row in rows]
-    assert ['cat', 'f', '800', '50.50', '50.50'] in rows
-    assert rows.index(['dog', 'r', '2', '0.00', '0.00']) == len(rows) - 1
+    # Two cats are there to find, and one dog.
+    assert ['cat', 'f', '800', '2', '50.50', '50.50'] in rows
+    assert rows.index(['dog', 'r', '2', '1', '0.00', '0.00']) == len(rows) - 1
+
+
+def test_pooled_by_hand(three_images):
+    """A false dog outranks the cat that is found, of three objects."""
+    samples = [sample(1, [EXACT], [1], [0.9]), sample(3, [EXACT], [0], [0.95])]
+    result = run(LVISMetric(three_images, pool=True), samples)
+    assert result['lvis/bbox_AP_pool'] == pytest.approx(100 * 34 / 101 / 2)
+    # Each class for itself has no false box before its first hit.
+    assert result['lvis/bbox_AP'] == pytest.approx(100 * 51 / 101 / 2)
+    # Where nobody knows of dogs, the box does not count.
+    samples[1]['img_id'] = 2
+    result = run(LVISMetric(three_images, pool=True), samples)
+    assert result['lvis/bbox_AP_pool'] == pytest.approx(100 * 34 / 101)
+
+
+def iou(a, b):
+    corner = np.maximum(a[:2], b[:2])
+    end = np.minimum(a[:2] + a[2:], b[:2] + b[2:])
+    shared = np.prod((end - corner).clip(0))
+    return shared / (a[2] * a[3] + b[2] * b[3] - shared)
+
+
+def naive_pool(content, found, threshold):
+    """Precision at 101 levels of recall, box by box."""
+    objects = [e for e in content['annotations'] if e['area'] > 0]
+    images = {image['id']: image for image in content['images']}
+    free = dict.fromkeys(range(len(objects)), True)
+    hits = []
+    for d in np.argsort(-found.score):
+        image, category = found.image_id[d], found.category_id[d]
+        if found.bbox[d, 2] * found.bbox[d, 3] == 0:
+            continue
+        own = [
+            k
+            for k, e in enumerate(objects)
+            if (e['image_id'], e['category_id']) == (image, category)
+        ]
+        if not own and category not in images[image]['neg_category_ids']:
+            continue
+        overlap = {
+            k: iou(found.bbox[d], np.array(objects[k]['bbox']))
+            for k in own
+            if free[k]
+        }
+        best = max(overlap, key=overlap.get, default=None)
+        if best is not None and overlap[best] >= threshold:
+            free[best] = False
+            hits.append(True)
+        elif category not in images[image]['not_exhaustive_category_ids']:
+            hits.append(False)
+    hits = np.array(hits)
+    recall = hits.cumsum() / len(objects)
+    precision = hits.cumsum() / np.arange(1, len(hits) + 1)
+    levels = np.linspace(0, 1, 101)
+    return np.mean(
+        [precision[recall >= level].max(initial=0) for level in levels]
+    )
+
+
+def test_pooled_is_one_ranking_of_all_classes(write_json):
+    rng = np.random.default_rng(3)
+    content = random_annotations(rng, 4, 5)
+    found = random_detections(rng, content, 60)
+    # Ties would be broken by the order.
+    found = found._replace(score=rng.permutation(len(found.score)) / 1e3)
+    annotations = load_annotations(write_json(content))
+    curves = evaluate(*pooled(annotations, found), max_dets=None)
+    for k in (0, 5):
+        assert mean_precision(curves.precision[k, ..., 0]) == pytest.approx(
+            naive_pool(content, found, 0.5 + 0.05 * k)
+        )
+
+
+def test_pooled_takes_the_boxes_of_the_caps(three_images):
+    samples = [sample(1, [EXACT, EXACT], [1, 0], [0.9, 0.8])]
+    for cap, found in ((1, 34), (2, 67)):
+        metric = LVISMetric(three_images, pool=True, max_dets=cap)
+        result = run(metric, samples)
+        assert result['lvis/bbox_AP_pool'] == pytest.approx(100 * found / 101)
+
+
+@pytest.mark.parametrize(
+    ('image', 'label', 'box', 'kind'),
+    [
+        (1, 0, AWAY, 'Bkg'),
+        (1, 1, [10, 10, 50, 25], 'Loc'),
+        (3, 0, EXACT, 'Bkg'),
+        (2, 0, EXACT, None),
+    ],
+)
+def test_error_types(three_images, image, label, box, kind):
+    """One wrong box before right ones; nobody knows of dogs in image 2."""
+    samples = [
+        sample(1, [EXACT, EXACT], [0, 1], [0.5, 0.6]),
+        sample(2, [EXACT], [1], [0.5]),
+        sample(3, [], [], []),
+    ]
+    wrong = sample(image, [box], [label], [0.9])
+    merged = samples[image - 1]['pred_instances']
+    for key, value in wrong['pred_instances'].items():
+        merged[key] = torch.cat([merged[key], value])
+    result = run(LVISMetric(three_images, error_types=True), samples)
+    lost = {
+        name.removeprefix('lvis/bbox_dAP_'): value
+        for name, value in result.items()
+        if '_dAP_' in name
+    }
+    assert sorted(lost) == sorted(lvis.ERRORS)
+    single = {name: lost[name] for name in lvis.ERRORS[:6]}
+    assert {name for name, v in single.items() if v > 1e-6} == {kind} - {None}
+
+
+def test_errors_are_gains_of_ap50(write_json):
+    rng = np.random.default_rng(0)
+    content = random_annotations(rng)
+    annotations = load_annotations(write_json(content))
+    found = random_detections(rng, content, 50)
+    lost = error_types(annotations, found)
+    curves = evaluate(annotations, found)
+    room = 1 - mean_precision(curves.precision[0, ..., 0])
+    assert all(0 <= value <= room + 1e-6 for value in lost.values())
+    assert max(lost, key=lost.get) == 'FP'
+
+
+@pytest.mark.parametrize(
+    ('name', 'is_there'),
+    [
+        ('lvis/bbox_APr', True),
+        ('lvis/bbox_AP_pool', True),
+        ('lvis/bbox_dAP_Cls', True),
+        ('coco/bbox_mAP', True),  # of another metric
+        ('lvis/bbox_APc', False),
+        ('lvis/bbox_APl', False),
+        ('lvis/segm_AP', False),
+        ('lvis/bbox_AP_fixed', False),
+    ],
+)
+def test_what_chooses_the_best_is_in_the_result(three_images, name, is_there):
+    metric = LVISMetric(three_images, pool=True, error_types=True)
+    if is_there:
+        metric.check_dataset([], [name])
+        return
+    with pytest.raises(ValueError, match=rf"save_best='{name}' is not in"):
+        metric.check_dataset([], [name])
+
+
+def test_names_that_are_checked_are_those_of_the_result(three_images):
+    metric = LVISMetric(three_images, pool=True, error_types=True)
+    result = run(metric, [sample(1, [EXACT], [1], [0.9])])
+    metric.check_dataset([], list(result))
 
 
 def test_lvis_v05_file(three_images, write_json):
@@ -570,7 +729,9 @@ def test_bad_arguments(three_images, kwargs, match):
         LVISMetric(three_images, **kwargs)
 
 
-@pytest.mark.parametrize('name', ['classwise', 'format_only'])
+@pytest.mark.parametrize(
+    'name', ['classwise', 'error_types', 'format_only', 'pool']
+)
 def test_switches(three_images, name):
     with pytest.raises(TypeError, match=f'{name} must be True or False'):
         LVISMetric(three_images, **{name: 'yes'})

@@ -2,8 +2,10 @@ from .annotations import GROUPS, Annotations, load_annotations
 from .protocol import (
     Curves,
     Detections,
+    error_types,
     evaluate,
     mean_precision,
+    pooled,
     summarize,
 )
 
@@ -12,8 +14,10 @@ __all__ = [
     'Annotations',
     'Curves',
     'Detections',
+    'error_types',
     'evaluate',
     'load_annotations',
     'mean_precision',
+    'pooled',
     'summarize',
 ]

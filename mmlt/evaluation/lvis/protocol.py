@@ -10,6 +10,7 @@ the same numbers. D detections, K categories sorted by id, T IoU thresholds
 from __future__ import annotations
 
 from collections.abc import Iterable
+from operator import itemgetter
 from typing import NamedTuple
 
 import hotcoco
@@ -132,16 +133,8 @@ def evaluate(
     Raises:
         ValueError: If the annotations lack an image or a category.
     """
-    if max_dets is not None:
-        detections = detections.best_of_each('image_id', max_dets)
-    numbered = detections._replace(
-        image_id=_positions('image', annotations.imgs, detections.image_id),
-        category_id=_positions(
-            'category', annotations.cats, detections.category_id
-        ),
-    )
-    order = np.argsort(numbered.image_id, kind='stable')
-    run = _match(annotations, numbered.take(order), iou_type)
+    numbered = _numbered(annotations, detections, max_dets)
+    run = _match(annotations, numbered, iou_type)
     run.accumulate()
     return Curves(
         np.asarray(run.eval['precision'])[..., 0],
@@ -149,19 +142,109 @@ def evaluate(
     )
 
 
+def pooled(
+    annotations: Annotations, detections: Detections
+) -> tuple[Annotations, Detections]:
+    """The same, so that :func:`evaluate` ranks all classes together.
+
+    AP_pool of `Evaluating Large-Vocabulary Object Detectors
+    <https://arxiv.org/abs/2102.01066>`_, section 5: boxes match objects of
+    their class, but there is one precision curve, so that scores of different
+    classes are compared. Each pair of an image and a category becomes an
+    image of its own, of one category. It gets no ``max_dets``: apply the cap
+    of an image before.
+
+    Raises:
+        ValueError: If the annotations lack an image or a category.
+    """
+    content, number = annotations.content, len(annotations.cats)
+
+    def pair(entry: dict) -> int:
+        return entry['image_id'] * number + entry['category_id']
+
+    absent = {
+        image['id'] * number + index
+        for image in content['images']
+        for index in image['neg_category_ids']
+    }
+    present = {pair(entry) for entry in content['annotations']}
+    loose = {
+        image['id'] * number + index
+        for image in content['images']
+        for index in image['not_exhaustive_category_ids']
+    }
+    size = {image['id']: image for image in content['images']}
+    known = sorted(present | absent)
+    position = {key: index for index, key in enumerate(known)}
+    images = [
+        {
+            **size[key // number],
+            'id': index,
+            'neg_category_ids': [] if key in present else [0],
+            'not_exhaustive_category_ids': [0] if key in loose else [],
+        }
+        for key, index in position.items()
+    ]
+    entries = sorted(
+        (
+            {**entry, 'image_id': position[pair(entry)], 'category_id': 0}
+            for entry in content['annotations']
+        ),
+        key=itemgetter('image_id'),
+    )
+    category = [{'id': 0, 'name': 'all', 'frequency': 'f'}]
+    pairs = _positions('image', annotations.imgs, detections.image_id) * number
+    pairs = pairs + _positions(
+        'category', annotations.cats, detections.category_id
+    )
+    # Where nobody looked for the class, a box is neither right nor wrong.
+    kept = np.flatnonzero(np.isin(pairs, known))
+    found = detections._replace(
+        image_id=np.searchsorted(known, pairs),
+        category_id=np.zeros_like(pairs),
+    ).take(kept)
+    return (
+        Annotations(
+            {index: index for index in range(len(known))},
+            {0: category[0]},
+            dict(images=images, annotations=entries, categories=category),
+        ),
+        found,
+    )
+
+
+def error_types(
+    annotations: Annotations,
+    detections: Detections,
+    iou_type: str = 'bbox',
+    max_dets: int | None = 300,
+) -> dict[str, float]:
+    """What the AP50 loses by each kind of error.
+
+    `TIDE <https://arxiv.org/abs/2008.08115>`_, section 2: of boxes with
+    another class (Cls), at a wrong place (Loc), both (Both), of an object
+    that has one (Dupe), on the background (Bkg), and of objects that none
+    found (Miss); FP are all false positives, FN all objects not found. Only
+    boxes count whose category is known to be in the image or not.
+
+    Args:
+        annotations (Annotations): See :func:`evaluate`, also for the rest.
+
+    Returns:
+        dict[str, float]: Gain in [0, 1] if all errors of the kind were right.
+    """
+    run = _match_at_once(
+        annotations, _numbered(annotations, detections, max_dets), iou_type
+    )
+    return run.tide_errors()['delta_ap']
+
+
 def _match(
     annotations: Annotations, detections: Detections, iou_type: str
 ) -> hotcoco.COCOeval:
     """Match numbered detections, sorted by image."""
     if np.bincount(detections.image_id).max(initial=0) > HOTCOCO_CAP:
-        content = hotcoco.COCO(annotations.content)
-        rows, masks = _rows(detections, iou_type)
-        found = content.load_res(rows, segmentation=masks)
-        # `evaluate` has applied the cap.
-        found = found.cap_detections_per_image(None)
-        run = hotcoco.LVISeval(content, found, iou_type)
-        run.evaluate()
-        return run
+        return _match_at_once(annotations, detections, iou_type)
     # The same, but holding the masks of some images at a time.
     matching = hotcoco.StreamingEval(
         annotations.content['categories'], iou_type, lvis_style=True
@@ -174,6 +257,35 @@ def _match(
         matching.update(images, entries, rows, segmentation=masks)
         start = end
     return matching.finalize()
+
+
+def _match_at_once(
+    annotations: Annotations, detections: Detections, iou_type: str
+) -> hotcoco.LVISeval:
+    """The same, with the masks of all images in memory."""
+    content = hotcoco.COCO(annotations.content)
+    rows, masks = _rows(detections, iou_type)
+    found = content.load_res(rows, segmentation=masks)
+    # `_numbered` has applied the cap.
+    found = found.cap_detections_per_image(None)
+    run = hotcoco.LVISeval(content, found, iou_type)
+    run.evaluate()
+    return run
+
+
+def _numbered(
+    annotations: Annotations, detections: Detections, max_dets: int | None
+) -> Detections:
+    """The best of each image, with numbers as ids, sorted by image."""
+    if max_dets is not None:
+        detections = detections.best_of_each('image_id', max_dets)
+    numbered = detections._replace(
+        image_id=_positions('image', annotations.imgs, detections.image_id),
+        category_id=_positions(
+            'category', annotations.cats, detections.category_id
+        ),
+    )
+    return numbered.take(np.argsort(numbered.image_id, kind='stable'))
 
 
 def _rows(

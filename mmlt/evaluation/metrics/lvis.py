@@ -16,15 +16,20 @@ from mmlt.checks import check_path, check_switch, is_size
 from mmlt.evaluation.lvis import (
     Curves,
     Detections,
+    error_types,
     evaluate,
     load_annotations,
     mean_precision,
+    pooled,
     summarize,
 )
 from mmlt.evaluation.tables import class_table
 from mmlt.registry import METRICS
 
 from .samples import check_predictions
+
+# The kinds of errors that TIDE tells apart.
+ERRORS = ('Cls', 'Loc', 'Both', 'Dupe', 'Bkg', 'Miss', 'FP', 'FN')
 
 
 @METRICS.register_module()
@@ -45,7 +50,9 @@ class LVISMetric(CocoMetric):
     `Evaluating Large-Vocabulary Object Detectors
     <https://arxiv.org/abs/2102.01066>`_ takes ``max_dets=None,
     max_dets_per_class=10000``, and a detector that returns more than 300
-    boxes an image.
+    boxes an image. With ``pool`` there is ``bbox_AP_pool`` of the same boxes
+    beside it: one ranking of all classes, see
+    :func:`mmlt.evaluation.lvis.pooled`.
 
     Note:
         mmdet's LVISMetric returns fractions rounded to three digits, and -1
@@ -55,11 +62,16 @@ class LVISMetric(CocoMetric):
         ann_file (str): Annotations of the split that is tested.
         metric (str | Sequence[str]): ``'bbox'``, ``'segm'`` or both.
         classwise (bool): Whether to log a table of all categories, the most
-            frequent in training first.
+            frequent in training first, with the objects that there were to
+            find: of few, the AP says little.
         max_dets (int | None): Detections that count of an image, the best
             of all categories. None: all.
         max_dets_per_class (int | None): Detections that count of a category
             over all images. None: all.
+        pool (bool): Whether to report AP_pool, too.
+        error_types (bool): Whether to report what AP50 loses by each kind of
+            error, as ``bbox_dAP_Cls`` and so on, see
+            :func:`mmlt.evaluation.lvis.error_types`.
         format_only (bool): Only write the predictions.
         outfile_prefix (str | None): Write the predictions to
             ``{outfile_prefix}.bbox.json`` and ``.segm.json``.
@@ -89,6 +101,8 @@ class LVISMetric(CocoMetric):
         classwise: bool = False,
         max_dets: int | None = 300,
         max_dets_per_class: int | None = None,
+        pool: bool = False,
+        error_types: bool = False,
         format_only: bool = False,
         outfile_prefix: str | None = None,
         backend_args: dict | None = None,
@@ -118,6 +132,8 @@ class LVISMetric(CocoMetric):
         if outfile_prefix is not None:
             check_path('outfile_prefix', outfile_prefix)
         check_switch('classwise', classwise)
+        self.pool = check_switch('pool', pool)
+        self.error_types = check_switch('error_types', error_types)
         if check_switch('format_only', format_only) and outfile_prefix is None:
             raise ValueError(
                 'format_only=True writes predictions only: say where with '
@@ -158,12 +174,19 @@ class LVISMetric(CocoMetric):
         self._dataset_meta = dataset_meta
 
     def check_dataset(self, dataset: Any, best: Sequence[str]) -> None:
-        """Raise before training if ``ann_file`` is of other images.
+        """Raise before training if the metric cannot score a data set.
 
         Args:
             dataset: The validation set.
-            best (Sequence[str]): Not used.
+            best (Sequence[str]): Names by which the best checkpoint is
+                chosen; those of other metrics are left to these.
+
+        Raises:
+            ValueError: If ``ann_file`` is of other images, or the result will
+                lack one of the names, such as the AP of rare categories where
+                none is rare.
         """
+        self._check_names(best)
         if not hasattr(dataset, 'get_data_info'):
             return
         for index in range(len(dataset)):
@@ -219,9 +242,21 @@ class LVISMetric(CocoMetric):
                 f'LVIS {iou_type}: {len(detections.score)} detections in '
                 f'{len(predictions)} images ...'
             )
-            curves = self._evaluate(detections, iou_type)
-            _log(f'LVIS {iou_type}: {time.perf_counter() - start:.1f} s')
+            detections = self._capped(detections)
+            curves = evaluate(
+                self._coco_api, detections, iou_type, self.max_dets
+            )
             scores.update(self._named_scores(curves, iou_type))
+            if self.pool:
+                key = f'{iou_type}_AP_pool'
+                scores[key] = self._pooled_ap(detections, iou_type)
+            if self.error_types:
+                lost = error_types(
+                    self._coco_api, detections, iou_type, self.max_dets
+                )
+                for kind, value in lost.items():
+                    scores[f'{iou_type}_dAP_{kind}'] = 100 * value
+            _log(f'LVIS {iou_type}: {time.perf_counter() - start:.1f} s')
             if self.classwise:
                 self._log_table(curves, iou_type)
         return scores
@@ -273,12 +308,44 @@ class LVISMetric(CocoMetric):
             masks,
         )
 
-    def _evaluate(self, detections: Detections, iou_type: str) -> Curves:
-        if self.max_dets_per_class is not None:
-            detections = detections.best_of_each(
-                'category_id', self.max_dets_per_class
-            )
-        return evaluate(self._coco_api, detections, iou_type, self.max_dets)
+    def _capped(self, detections: Detections) -> Detections:
+        if self.max_dets_per_class is None:
+            return detections
+        return detections.best_of_each('category_id', self.max_dets_per_class)
+
+    def _pooled_ap(self, detections: Detections, iou_type: str) -> float:
+        if self.max_dets is not None:
+            detections = detections.best_of_each('image_id', self.max_dets)
+        of_pairs = pooled(self._coco_api, detections)
+        curves = evaluate(*of_pairs, iou_type, None)
+        return 100 * mean_precision(curves.precision[..., 0])
+
+    def _check_names(self, best: Sequence[str]) -> None:
+        own = [key for key in best if key.startswith(f'{self.prefix}/')]
+        if not own:
+            return
+        none = Detections(
+            *np.zeros((2, 0), int), np.zeros((0, 4)), np.zeros(0)
+        )
+        # Of no boxes at all, names are those of what there is to find.
+        curves = evaluate(self._coco_api, none, 'bbox', self.max_dets)
+        names = [
+            name
+            for iou_type in self.metrics
+            for name in self._named_scores(curves, iou_type)
+        ]
+        for iou_type in self.metrics:
+            names += [f'{iou_type}_AP_pool'] * self.pool
+            if self.error_types:
+                names += [f'{iou_type}_dAP_{kind}' for kind in ERRORS]
+        for key in own:
+            if key.removeprefix(f'{self.prefix}/') not in names:
+                raise ValueError(
+                    f'save_best={key!r} is not in the results of '
+                    f'{self.ann_file!r}, which will be {names}: what does '
+                    'not occur in the annotations has no AP; choose by '
+                    'another'
+                )
 
     def _named_scores(self, curves: Curves, iou_type: str) -> dict:
         cats = self._coco_api.cats
@@ -297,12 +364,16 @@ class LVISMetric(CocoMetric):
         cats = self._coco_api.cats
         categories = [cats[i] for i in sorted(cats)]
         images = [category.get('image_count', 0) for category in categories]
+        objects = np.bincount(
+            [e['category_id'] for e in self._coco_api.content['annotations']],
+            minlength=len(cats),
+        )
         precision = np.moveaxis(curves.precision[..., 0], 2, 0)
         table = class_table(
             f'{iou_type} AP of each class (%)',
             [category['name'] for category in categories],
             [category['frequency'] for category in categories],
-            {'training images': images},
+            {'training images': images, 'objects here': objects},
             {
                 'AP': [100 * mean_precision(p) for p in precision],
                 'AP50': [100 * mean_precision(p[0]) for p in precision],
