@@ -119,7 +119,8 @@ def check_detector(cfg, ann_file):
     shrink_detector(cfg.model)
     model = MODELS.build(cfg.model)
     # The rest of the detector is the stock one, and slow to initialise.
-    model.roi_head.init_weights()
+    head = model.bbox_head if hasattr(model, 'bbox_head') else model.roi_head
+    head.init_weights()
     instances = np.logspace(0, 4, NUM_CLASSES).astype(int)
     stats = ClassStats((instances + 1) // 2, instances, 10_000)
     step(cfg, model, make_scenes(), stats)
@@ -157,8 +158,12 @@ def shrink_detector(model: ConfigDict) -> None:
     if backbone.type == 'ResNeXt':
         expansion = 4
         backbone.update(depth=50, groups=2, base_width=2)
-    set_widths([model.neck, model.rpn_head, model.roi_head])
+    parts = ('neck', 'rpn_head', 'roi_head', 'bbox_head')
+    set_widths([model[part] for part in parts if part in model])
     model.neck.in_channels = [4 * 2**i * expansion for i in range(4)]
+    if 'bbox_head' in model:
+        model.test_cfg.max_per_img = 20
+        return
     rcnn = model.train_cfg.rcnn
     for stage in rcnn if isinstance(rcnn, list) else [rcnn]:
         stage.sampler.num = 16

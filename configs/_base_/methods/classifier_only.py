@@ -6,3 +6,8 @@ classifier_only = dict(
 classifiers_only = dict(
     type='mmlt.TrainablePartsHook', trainable=['roi_head.bbox_head.*.fc_cls']
 )
+# The convolutions of RetinaNet that tell classes.
+class_branch_only = dict(
+    type='mmlt.TrainablePartsHook',
+    trainable=['bbox_head.cls_convs', 'bbox_head.retina_cls'],
+)

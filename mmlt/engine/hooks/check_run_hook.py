@@ -34,11 +34,12 @@ class CheckRunHook(Hook):
 
     The tools of mmlt, and ``ClassStatsHook``, add it to each run. Before
     training it stops if the head of a classifier has another number of
-    classes than the training set, if nothing moves the alpha of a
-    ``BBNClassifier``, if a ``ManifoldMixupClassifier`` of two samplers has
-    one, or if a metric cannot score the validation set. It warns if there was
-    nothing to resume, or nothing is left to train, and if a sampler's epochs
-    are not those of the run.
+    classes than the training set, if a head of a detector cannot take its
+    loss, if nothing moves the alpha of a ``BBNClassifier``, if a
+    ``ManifoldMixupClassifier`` of two samplers has one, or if a metric cannot
+    score the validation set. It warns if there was nothing to resume, or
+    nothing is left to train, and if a sampler's epochs are not those of the
+    run.
 
     A metric may have ``check_dataset(dataset, best)``, which raises if it
     cannot score the data set, or its result will lack one of the names

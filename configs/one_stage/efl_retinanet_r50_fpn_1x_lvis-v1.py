@@ -1,0 +1,12 @@
+_base_ = './retinanet_r50_fpn_1x_lvis-v1.py'
+
+model = dict(
+    bbox_head=dict(
+        loss_cls=dict(
+            _delete_=True,
+            type='mmlt.EFLLoss',
+            use_sigmoid=True,
+            num_classes=_base_.num_classes,
+        )
+    )
+)
