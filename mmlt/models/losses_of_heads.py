@@ -60,7 +60,7 @@ def _in_dense_head(head: nn.Module, loss: nn.Module) -> str | None:
             return (
                 'it has columns of its own for the background, and scores '
                 'that a dense head does not ask for; use a loss of sigmoids, '
-                'such as mmlt.EFLLoss'
+                'such as mmlt.EFLLoss or mmlt.SigmoidSeesawLoss'
             )
         return (
             f'set use_sigmoid=True and num_classes={number} in its config, '

@@ -31,6 +31,7 @@ LOSSES = (
     'PairwiseMarginLoss',
     'ReweightedBCELoss',
     'SeesawLoss',
+    'SigmoidSeesawLoss',
 )
 SIGMOID_LOSSES = (
     'BoxFocalLoss',
@@ -40,6 +41,7 @@ SIGMOID_LOSSES = (
     'EQLLoss',
     'EQLv2Loss',
     'FederatedLoss',
+    'SigmoidSeesawLoss',
 )
 BOX_LOSSES = ('BAGSLoss', 'SeesawLoss', *SIGMOID_LOSSES)
 NUMBERS = [
@@ -81,6 +83,9 @@ NUMBERS = [
     ('SeesawLoss', 'eps'),
     ('SeesawLoss', 'p'),
     ('SeesawLoss', 'q'),
+    ('SigmoidSeesawLoss', 'eps'),
+    ('SigmoidSeesawLoss', 'p'),
+    ('SigmoidSeesawLoss', 'q'),
 ]
 SWITCHES = [
     *((loss, 'use_sigmoid') for loss in SIGMOID_LOSSES),

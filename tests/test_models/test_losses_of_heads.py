@@ -59,6 +59,7 @@ LOSSES = {
     'EQLLoss': dict(frequency=0.3),
     'EQLv2Loss': {},
     'FederatedLoss': dict(num_sampled=2),
+    'SigmoidSeesawLoss': {},
 }
 
 

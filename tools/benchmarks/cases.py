@@ -293,6 +293,7 @@ MODEL_CASES = {
     ),
     'ReweightedBCELoss': Case(MULTI_LABEL),
     'SeesawLoss': Case(BOX),
+    'SigmoidSeesawLoss': Case(BOX),
     'SoftmaxFocalLoss': Case(
         SOFTMAX, ({}, dict(class_weight='effective_number'))
     ),

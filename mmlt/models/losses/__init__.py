@@ -31,6 +31,7 @@ from .pairwise_margin_loss import (
 )
 from .reweighted_bce_loss import ReweightedBCELoss
 from .seesaw_loss import SeesawLoss, seesaw_loss
+from .sigmoid_seesaw_loss import SigmoidSeesawLoss
 from .softmax_focal_loss import SoftmaxFocalLoss, softmax_focal_loss
 from .vs_loss import VSLoss
 
@@ -55,6 +56,7 @@ __all__ = [
     'PairwiseMarginLoss',
     'ReweightedBCELoss',
     'SeesawLoss',
+    'SigmoidSeesawLoss',
     'SoftmaxFocalLoss',
     'SoftmaxLoss',
     'VSLoss',

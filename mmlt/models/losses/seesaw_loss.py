@@ -16,6 +16,32 @@ from .accuracy import percentage
 from .base import BoxLoss, in_full_precision
 
 
+def log_factors(
+    log_score: Tensor,
+    target: Tensor,
+    count: Tensor,
+    p: float,
+    q: float,
+    eps: float,
+) -> Tensor:
+    """(R, C) ``log S_ij`` of :func:`seesaw_loss`, from log scores."""
+    label = target.unsqueeze(1)
+    log_count = count.to(log_score.dtype).clamp(min=1).log()
+    mitigation = (log_count - log_count[label]).clamp(max=0)
+    own_score = log_score.gather(1, label).exp().clamp(min=eps).log()
+    compensation = (log_score - own_score).clamp(min=0)
+    return (p * mitigation + q * compensation).scatter(1, label, 0.0)
+
+
+def add_labels(count: Tensor, labels: Tensor) -> None:
+    """Add to the (C + 1,) samples of each label those of all ranks."""
+    new = torch.zeros_like(count)
+    # Not `bincount`, which waits for the device.
+    new.scatter_add_(0, labels, torch.ones_like(labels).to(new))
+    all_reduce(new)
+    count += new
+
+
 def seesaw_loss(
     cls_score: Tensor,
     target: Tensor,
@@ -47,13 +73,8 @@ def seesaw_loss(
     Returns:
         Tensor: (R,) losses.
     """
-    label = target.unsqueeze(1)
-    log_count = count.to(cls_score.dtype).clamp(min=1).log()
-    mitigation = (log_count - log_count[label]).clamp(max=0)
     log_score = cls_score.detach().log_softmax(dim=1)
-    own_score = log_score.gather(1, label).exp().clamp(min=eps).log()
-    compensation = (log_score - own_score).clamp(min=0)
-    factor = (p * mitigation + q * compensation).scatter(1, label, 0.0)
+    factor = log_factors(log_score, target, count, p, q, eps)
     return F.cross_entropy(cls_score + factor, target, reduction='none')
 
 
@@ -173,7 +194,7 @@ class SeesawLoss(BoxLoss):
         scores = self.checked(cls_score, labels)
         self.is_first_batch = False
         if self.training:
-            self._count(labels)
+            add_labels(self.cum_samples, labels)
         foreground = labels < self.num_classes
         # All RoIs with weight 0 for the background, instead of the
         # foreground alone, whose number only the device knows.
@@ -204,10 +225,3 @@ class SeesawLoss(BoxLoss):
             ),
         }
         return losses if self.return_dict else sum(losses.values())
-
-    def _count(self, labels: Tensor) -> None:
-        count = torch.zeros_like(self.cum_samples)
-        # Not `bincount`, which waits for the device.
-        count.scatter_add_(0, labels, torch.ones_like(labels).to(count))
-        all_reduce(count)
-        self.cum_samples += count

@@ -28,6 +28,7 @@ from mmlt.models.losses import (
     PairwiseMarginLoss,
     ReweightedBCELoss,
     SeesawLoss,
+    SigmoidSeesawLoss,
 )
 
 R, C = 6, 4
@@ -49,6 +50,7 @@ BOX_LOSSES = {
     'federated': lambda: FederatedLoss(C, num_sampled=2, class_stats=STATS),
     'logit-adjusted boxes': lambda: BoxLogitAdjustedLoss(C, class_stats=STATS),
     'Seesaw': lambda: SeesawLoss(num_classes=C),
+    'Seesaw of sigmoids': lambda: SigmoidSeesawLoss(C),
 }
 LOSSES = {
     'logit-adjusted': LogitAdjustedLoss,
