@@ -23,7 +23,9 @@ from mmengine import registry as root
 from mmlt.compat import has_mmdet
 
 # What is there with MMDetection only.
-DETECTION_TYPES = ('BAGSBBoxHead', 'FashionScenes', 'LVISMetric')
+DETECTION_TYPES = (
+    'BAGSBBoxHead', 'FashionScenes', 'LVISMetric', 'ShotCocoMetric',
+)  # fmt: skip
 
 
 class Registry(root.Registry):

@@ -3,7 +3,7 @@
 import argparse
 import os
 
-from mmengine.config import DictAction
+from mmengine.config import Config, DictAction
 
 
 def parse_args() -> argparse.Namespace:
@@ -17,7 +17,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--out', help='write the predictions to this .pkl')
     parser.add_argument(
         '--dump-logits', metavar='FILE', help='write logits and labels to '
-        'this file, see mmlt.DumpLogits'
+        'this file, see mmlt.DumpLogits; of a two-stage detector, only what '
+        'it says of each proposal, see mmlt.DumpBoxes'
     )  # fmt: skip
     parser.add_argument(
         '--multi-label', action='store_true', help='for --dump-logits: images '
@@ -58,6 +59,16 @@ def split_of(dataset: dict) -> str:
     return dataset.get('split') or ('train' if held_out else 'test')
 
 
+def stop_before_nms(cfg: Config) -> dict:
+    """Let a detector return all boxes; return what it would do to them."""
+    test_cfg = cfg.model.test_cfg.rcnn
+    cfg.model.test_cfg.rcnn = None
+    # Masks are those of detections.
+    for part in ('mask_head', 'mask_roi_extractor'):
+        cfg.model.roi_head.pop(part, None)
+    return test_cfg
+
+
 def main() -> None:
     args = parse_args()
     # Not before: mim calls this script for its help first.
@@ -70,18 +81,18 @@ def main() -> None:
     cfg.resume, cfg.load_from = False, args.checkpoint
     evaluator = cfg.test_evaluator
     metrics = [evaluator] if isinstance(evaluator, dict) else list(evaluator)
-    if args.out is not None:
-        metrics.append(dict(type='DumpResults', out_file_path=args.out))
     if args.dump_logits is not None:
         split = args.split or split_of(cfg.test_dataloader.dataset)
-        metrics.append(
-            dict(
-                type='mmlt.DumpLogits',
-                out_file=args.dump_logits,
-                split=split,
-                multi_label=args.multi_label,
-            )
-        )
+        dump = dict(out_file=args.dump_logits, split=split)
+        if 'roi_head' in cfg.model:
+            dump.update(type='mmlt.DumpBoxes', test_cfg=stop_before_nms(cfg))
+            # Boxes before NMS are no detections, which others expect.
+            metrics = []
+        else:
+            dump.update(type='mmlt.DumpLogits', multi_label=args.multi_label)
+        metrics.append(dump)
+    if args.out is not None:
+        metrics.append(dict(type='DumpResults', out_file_path=args.out))
     cfg.test_evaluator = metrics
     build_runner(cfg).test()
 

@@ -75,11 +75,12 @@ def load_held_out(path: str | Path) -> dict:
     """Read the logits of data that were held out.
 
     Args:
-        path (str | Path): What ``mmlt.DumpLogits`` wrote.
+        path (str | Path): What ``mmlt.DumpLogits`` or ``DumpBoxes`` wrote.
 
     Returns:
         dict: ``logits`` (N, C), ``labels`` (N,) and ``split``; of newer
-        files, also ``classes`` and ``applied``.
+        files, also ``classes`` and ``applied``. Of a detector, ``images``
+        and ``test_cfg`` instead of logits and labels.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -87,7 +88,9 @@ def load_held_out(path: str | Path) -> dict:
             its logits are adjusted.
     """
     dump = load_tensors(path, 'logits')
-    missing = {'logits', 'labels', 'split'} - set(dump)
+    images = 'images' in dump
+    needed = {'test_cfg', 'split'} if images else {'logits', 'labels', 'split'}
+    missing = needed - set(dump)
     if missing:
         raise ValueError(
             f'logits: {str(path)!r} lacks {sorted(missing)}; write it with '
@@ -119,7 +122,7 @@ def check_unadjusted(path: str | Path) -> None:
     """
     meta = load_tensors(path, 'class_stats').get('meta', {})
     done = [edit['type'] for edit in meta.get('classifier_edits', [])]
-    adjusting = [name for name in done if name.endswith('LogitAdjustment')]
+    adjusting = [name for name in done if not name.endswith('TauNorm')]
     adjusting += [
         given['type']
         for given in _dicts_of_model(meta.get('cfg', ''))

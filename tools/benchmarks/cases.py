@@ -384,6 +384,7 @@ METRIC_CASES = {
         ),
         class_samples,
     ),
+    'ShotCocoMetric': (lvis_annotations, box_samples),
     'ShotMultiLabelMAP': (lambda folder: {}, multi_label_samples),
 }
 """For each registered metric, its config and the samples."""

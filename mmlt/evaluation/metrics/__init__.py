@@ -14,5 +14,6 @@ __all__ = [
 
 if has_mmdet():
     from .lvis import LVISMetric
+    from .shot_coco import ShotCocoMetric
 
-    __all__ += ['LVISMetric']
+    __all__ += ['LVISMetric', 'ShotCocoMetric']

@@ -97,19 +97,22 @@ class DumpLogits(BaseMetric):
     def compute_metrics(self, results: list) -> dict:
         """Write the file; there is nothing to report."""
         logits, labels, sample_idx = zip(*results, strict=True)
-        classes = (self.dataset_meta or {}).get('classes')
-        self.out_file.parent.mkdir(parents=True, exist_ok=True)
-        torch.save(
-            dict(
-                logits=torch.stack(logits),
-                labels=torch.stack(labels),
-                sample_idx=torch.tensor(sample_idx),
-                split=self.split,
-                classes=classes and [str(name) for name in classes],
-                applied=self.applied,
-            ),
-            self.out_file,
+        return self.write(
+            logits=torch.stack(logits),
+            labels=torch.stack(labels),
+            sample_idx=torch.tensor(sample_idx),
         )
+
+    def write(self, **content: Any) -> dict:
+        """Write this, and whose it is; there is nothing to report."""
+        classes = (self.dataset_meta or {}).get('classes')
+        content.update(
+            split=self.split,
+            classes=classes and [str(name) for name in classes],
+            applied=self.applied,
+        )
+        self.out_file.parent.mkdir(parents=True, exist_ok=True)
+        torch.save(content, self.out_file)
         return {}
 
 

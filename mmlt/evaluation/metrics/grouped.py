@@ -43,6 +43,7 @@ class GroupedMetric(ClassStatsReceiver, BaseMetric):
         collect_device (str): ``'cpu'`` or ``'gpu'``, where ranks exchange
             results.
         prefix (str | None): Instead of the default one.
+        **kwargs: Of a metric that is inherited from, too.
 
     Raises:
         ValueError: If an argument is of no use.
@@ -50,6 +51,7 @@ class GroupedMetric(ClassStatsReceiver, BaseMetric):
     """
 
     group_key = '{}'
+    count_name = 'test images'
 
     def __init__(
         self,
@@ -60,8 +62,11 @@ class GroupedMetric(ClassStatsReceiver, BaseMetric):
         per_class: bool = False,
         collect_device: str = 'cpu',
         prefix: str | None = None,
+        **kwargs: Any,
     ) -> None:
-        super().__init__(collect_device=collect_device, prefix=prefix)
+        super().__init__(
+            collect_device=collect_device, prefix=prefix, **kwargs
+        )
         check_by(by)
         self.thresholds = check_groups(thresholds, group_names)
         self.group_names = tuple(group_names)
@@ -132,7 +137,7 @@ class GroupedMetric(ClassStatsReceiver, BaseMetric):
             ValueError: If it is of another kind, or a group that is to
                 choose has no class in it.
         """
-        self.check_label(label_of_first(dataset, type(self).__name__))
+        self.check_kind(dataset)
         for group, name in enumerate(self.group_names):
             key = f'{self.prefix}/{self.group_key.format(name)}'
             if key not in best:
@@ -146,6 +151,10 @@ class GroupedMetric(ClassStatsReceiver, BaseMetric):
                     f'thresholds={self.thresholds}; choose by another, or '
                     'change the thresholds'
                 )
+
+    def check_kind(self, dataset: Any) -> None:
+        """Raise unless the data set has labels of the right kind."""
+        self.check_label(label_of_first(dataset, type(self).__name__))
 
     def check_label(self, label: Any) -> None:
         """Raise if the metric is of no use for such labels.
@@ -163,7 +172,8 @@ class GroupedMetric(ClassStatsReceiver, BaseMetric):
         Args:
             measure (str): What the values are.
             values (np.ndarray): (C,) in percent; NaN where not known.
-            test_count (np.ndarray): (C,) images of the test set.
+            test_count (np.ndarray): (C,) images of the test set, or what
+                else ``count_name`` says.
 
         Returns:
             dict[str, float]: In percent, the most frequent group first.
@@ -175,7 +185,7 @@ class GroupedMetric(ClassStatsReceiver, BaseMetric):
                 [self.group_names[group] for group in self.groups],
                 {
                     f'training {self.by}s': self.class_stats.count(self.by),
-                    'test images': test_count,
+                    self.count_name: test_count,
                 },
                 {measure: values},
             )

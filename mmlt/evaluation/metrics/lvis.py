@@ -26,6 +26,7 @@ from mmlt.evaluation.lvis import (
 from mmlt.evaluation.tables import class_table
 from mmlt.registry import METRICS
 
+from .detections import gather_detections
 from .samples import check_predictions
 
 # The kinds of errors that TIDE tells apart.
@@ -236,7 +237,7 @@ class LVISMetric(CocoMetric):
             return {}
         scores = {}
         for iou_type in self.metrics:
-            detections = self._detections(predictions, iou_type)
+            detections = gather_detections(predictions, self.cat_ids, iou_type)
             start = time.perf_counter()
             _log(
                 f'LVIS {iou_type}: {len(detections.score)} detections in '
@@ -285,28 +286,6 @@ class LVISMetric(CocoMetric):
                 f'{img_id!r}; it must be the annotation file of the data set '
                 'that is tested'
             )
-
-    def _detections(
-        self, predictions: list[dict], iou_type: str
-    ) -> Detections:
-        count = [len(each['labels']) for each in predictions]
-        image_id = np.array([each['img_id'] for each in predictions], np.int64)
-        labels = np.concatenate([each['labels'] for each in predictions])
-        box = np.concatenate([each['bboxes'] for each in predictions])
-        box = box.reshape(-1, 4).astype(np.float64)
-        box[:, 2:] -= box[:, :2]
-        masks, key = None, 'scores'
-        if iou_type == 'segm':
-            masks = [mask for each in predictions for mask in each['masks']]
-            if 'mask_scores' in predictions[0]:
-                key = 'mask_scores'
-        return Detections(
-            np.repeat(image_id, count),
-            np.asarray(self.cat_ids)[labels.astype(np.int64)],
-            box,
-            np.concatenate([each[key] for each in predictions]).astype(float),
-            masks,
-        )
 
     def _capped(self, detections: Detections) -> Detections:
         if self.max_dets_per_class is None:

@@ -47,7 +47,7 @@ def label_of_first(dataset: Any, metric: str) -> Any:
     if 'instances' in info and not {'gt_label', 'gt_score'} & info.keys():
         raise ValueError(
             f'{metric} scores classifiers, but {type(dataset).__name__} has '
-            'boxes; use LVISMetric or CocoMetric for a detector'
+            'boxes; use LVISMetric or ShotCocoMetric for a detector'
         )
     return info.get('gt_label')
 

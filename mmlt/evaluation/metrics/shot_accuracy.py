@@ -91,7 +91,8 @@ class ShotAccuracy(GroupedMetric):
                 'ShotAccuracy is for single-label data, but the class '
                 f'statistics hold {stats.image_count.sum()} labels for '
                 f'num_images={stats.num_images}; use ShotMultiLabelMAP for '
-                'multi-label data, and LVISMetric or CocoMetric for a detector'
+                'multi-label data, and LVISMetric or ShotCocoMetric for a '
+                'detector'
             )
         super().on_class_stats(stats)
 
