@@ -18,6 +18,7 @@ from mmpretrain.structures import DataSample
 from mmlt.class_stats import ClassStats
 from mmlt.class_stats.receiver import ClassStatsReceiver
 from mmlt.engine.hooks import CheckRunHook
+from mmlt.models.losses import EFLLoss
 
 # In the groups of (3, 5): many, medium, few.
 TRAIN = [6, 3, 1]
@@ -178,6 +179,14 @@ def test_stock_head_of_another_size(tmp_path, hook, num_classes):
     runner = make_runner(tmp_path, [hook], model)
     match = f'LinearClsHead has num_classes={num_classes}, but .* has 3 class'
     stops(runner, match)
+
+
+def test_a_loss_that_a_head_cannot_take(tmp_path):
+    runner = make_runner(tmp_path)
+    head = torch.nn.Module()
+    head.loss_cls = EFLLoss(3, use_sigmoid=True)
+    runner.model.bbox_head = head
+    stops(runner, 'bbox_head: Module cannot take loss_cls=EFLLoss: use_sig')
 
 
 @pytest.mark.parametrize(
