@@ -1,11 +1,11 @@
 from .annotations import GROUPS, Annotations, load_annotations
+from .pool import pooled
 from .protocol import (
     Curves,
     Detections,
     error_types,
     evaluate,
     mean_precision,
-    pooled,
     summarize,
 )
 

@@ -10,7 +10,6 @@ the same numbers. D detections, K categories sorted by id, T IoU thresholds
 from __future__ import annotations
 
 from collections.abc import Iterable
-from operator import itemgetter
 from typing import NamedTuple
 
 import hotcoco
@@ -142,77 +141,6 @@ def evaluate(
     )
 
 
-def pooled(
-    annotations: Annotations, detections: Detections
-) -> tuple[Annotations, Detections]:
-    """The same, so that :func:`evaluate` ranks all classes together.
-
-    AP_pool of `Evaluating Large-Vocabulary Object Detectors
-    <https://arxiv.org/abs/2102.01066>`_, section 5: boxes match objects of
-    their class, but there is one precision curve, so that scores of different
-    classes are compared. Each pair of an image and a category becomes an
-    image of its own, of one category. It gets no ``max_dets``: apply the cap
-    of an image before.
-
-    Raises:
-        ValueError: If the annotations lack an image or a category.
-    """
-    content, number = annotations.content, len(annotations.cats)
-
-    def pair(entry: dict) -> int:
-        return entry['image_id'] * number + entry['category_id']
-
-    absent = {
-        image['id'] * number + index
-        for image in content['images']
-        for index in image['neg_category_ids']
-    }
-    present = {pair(entry) for entry in content['annotations']}
-    loose = {
-        image['id'] * number + index
-        for image in content['images']
-        for index in image['not_exhaustive_category_ids']
-    }
-    size = {image['id']: image for image in content['images']}
-    known = sorted(present | absent)
-    position = {key: index for index, key in enumerate(known)}
-    images = [
-        {
-            **size[key // number],
-            'id': index,
-            'neg_category_ids': [] if key in present else [0],
-            'not_exhaustive_category_ids': [0] if key in loose else [],
-        }
-        for key, index in position.items()
-    ]
-    entries = sorted(
-        (
-            {**entry, 'image_id': position[pair(entry)], 'category_id': 0}
-            for entry in content['annotations']
-        ),
-        key=itemgetter('image_id'),
-    )
-    category = [{'id': 0, 'name': 'all', 'frequency': 'f'}]
-    pairs = _positions('image', annotations.imgs, detections.image_id) * number
-    pairs = pairs + _positions(
-        'category', annotations.cats, detections.category_id
-    )
-    # Where nobody looked for the class, a box is neither right nor wrong.
-    kept = np.flatnonzero(np.isin(pairs, known))
-    found = detections._replace(
-        image_id=np.searchsorted(known, pairs),
-        category_id=np.zeros_like(pairs),
-    ).take(kept)
-    return (
-        Annotations(
-            {index: index for index in range(len(known))},
-            {0: category[0]},
-            dict(images=images, annotations=entries, categories=category),
-        ),
-        found,
-    )
-
-
 def error_types(
     annotations: Annotations,
     detections: Detections,
@@ -280,8 +208,8 @@ def _numbered(
     if max_dets is not None:
         detections = detections.best_of_each('image_id', max_dets)
     numbered = detections._replace(
-        image_id=_positions('image', annotations.imgs, detections.image_id),
-        category_id=_positions(
+        image_id=positions('image', annotations.imgs, detections.image_id),
+        category_id=positions(
             'category', annotations.cats, detections.category_id
         ),
     )
@@ -305,14 +233,14 @@ def _rows(
     return np.column_stack(columns), kept.masks if iou_type == 'segm' else None
 
 
-def _positions(what: str, known: Iterable[int], ids: np.ndarray) -> np.ndarray:
+def positions(what: str, known: Iterable[int], ids: np.ndarray) -> np.ndarray:
     """(D,) positions in the sorted ids that are known."""
     known = np.array(sorted(known))
-    positions = np.searchsorted(known, ids).clip(max=len(known) - 1)
-    unknown = np.flatnonzero(known[positions] != ids)
+    index = np.searchsorted(known, ids).clip(max=len(known) - 1)
+    unknown = np.flatnonzero(known[index] != ids)
     if unknown.size:
         raise ValueError(
             f'detections: {unknown.size} are of an unknown {what}, first id '
             f'{ids[unknown[0]]}'
         )
-    return positions
+    return index

@@ -49,6 +49,7 @@ class BoxLoss(ElementLoss):
     """
 
     num_classes: int | None = None
+    # Whether C sigmoids are all that it needs.
     in_dense_heads = True
     custom_cls_channels = True
     custom_activation = True
