@@ -654,6 +654,11 @@ def break_file(content, kind):
     elif kind == 'coco':
         for image in content['images']:
             del image['neg_category_ids']
+        for category in content['categories']:
+            del category['frequency']
+    elif kind == 'no negatives':
+        for image in content['images']:
+            del image['neg_category_ids']
     elif kind == 'frequency':
         content['categories'][0]['frequency'] = 'x'
     elif kind == 'no frequency':
@@ -678,7 +683,8 @@ def break_file(content, kind):
         ('cut', 'is damaged, or not in the LVIS format'),
         ('list', 'damaged|has no images'),
         ('no images', 'has no images'),
-        ('coco', 'no image has neg_category_ids'),
+        ('coco', "lack 'neg_category_ids', .*'frequency', .*ShotCocoMetric"),
+        ('no negatives', "images lack 'neg_category_ids', known to be ab"),
         ('no frequency', "1 of 2 categories lack 'frequency', first id 9"),
         ('frequency', "category 9 has the frequency 'x'"),
         ('no annotations', 'json.* has no annotations'),

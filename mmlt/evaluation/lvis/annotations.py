@@ -63,7 +63,7 @@ def load_annotations(path: str | Path) -> Annotations:
         _by_id(name, what, content[what])
         for what in ('images', 'categories', 'annotations')
     )
-    _check_images(name, images)
+    _check_fields(name, images, cats)
     _check_categories(name, cats)
     _check_annotations(name, annotations, images, cats)
     imgs, numbers = _numbers(images), _numbers(cats)
@@ -91,14 +91,21 @@ def _by_id(name: str, what: str, entries: list[dict]) -> dict[int, dict]:
     return result
 
 
-def _check_images(name: str, images: dict[int, dict]) -> None:
+def _check_fields(
+    name: str, images: dict[int, dict], cats: dict[int, dict]
+) -> None:
+    """Raise for COCO annotations, which lack what the protocol needs."""
     # hotcoco drops empty lists: that some images have none means nothing.
-    if not any('neg_category_ids' in image for image in images.values()):
-        raise ValueError(
-            f'{name}: no image has neg_category_ids, the categories known to '
-            'be absent; the LVIS protocol needs them, evaluate COCO '
-            "annotations with mmdet's CocoMetric"
-        )
+    if any('neg_category_ids' in image for image in images.values()):
+        return
+    lacking = "the images lack 'neg_category_ids', known to be absent"
+    if not any('frequency' in entry for entry in cats.values()):
+        lacking += ", and the categories 'frequency', r, c or f"
+    raise ValueError(
+        f'{name} lacks what the LVIS protocol needs: {lacking}. Evaluate COCO '
+        'annotations with mmlt.ShotCocoMetric, which groups classes by their '
+        "training counts, or with mmdet's CocoMetric"
+    )
 
 
 def _check_categories(name: str, cats: dict[int, dict]) -> None:
