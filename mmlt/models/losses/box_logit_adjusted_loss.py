@@ -41,9 +41,9 @@ class BoxLogitAdjustedLoss(BoxLoss):
     shows anything: it stays in z, as the column of the background stays in
     :class:`~mmlt.models.losses.LogitAdjustedLoss`, so that scores keep their
     scale, and balanced classes change nothing. The second is what the loss
-    adds in training only. It leaves the order of the boxes of one class to
-    what the training makes of it; between classes, which share the cap on the
-    boxes of an image, rare ones gain.
+    adds in training only. Raw logits move all boxes of a class alike: its AP
+    gains by how the training differs, and by the boxes of rare classes that
+    the cap of an image leaves.
 
     Args:
         num_classes (int | None): Number of classes C, without the background;
