@@ -1,7 +1,7 @@
 _base_ = [
     '../_base_/models/cascade-rcnn_x101-64x4d_fpn.py',
     '../_base_/datasets/lvis_v0.5_detection.py',
-    '../_base_/schedules/lvis_bs16_12e.py',
+    '../_base_/schedules/lvis-v0.5_bs16_12e.py',
     '../_base_/runtimes/detection_runtime.py',
 ]
 

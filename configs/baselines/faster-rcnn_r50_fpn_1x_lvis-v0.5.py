@@ -1,12 +1,19 @@
 _base_ = [
     '../_base_/models/faster-rcnn_r50_fpn.py',
     '../_base_/datasets/lvis_v0.5_detection.py',
-    '../_base_/schedules/lvis_bs16_12e.py',
+    '../_base_/schedules/lvis-v0.5_bs16_12e.py',
     '../_base_/runtimes/detection_runtime.py',
+    '../_base_/methods/lvis_v05_recipe.py',
 ]
 
 model = dict(
-    roi_head=dict(bbox_head=dict(num_classes=_base_.num_classes)),
+    rpn_head=_base_.rpn_head,
+    roi_head=dict(
+        bbox_head=dict(
+            num_classes=_base_.num_classes, loss_bbox=_base_.smooth_l1
+        )
+    ),
+    train_cfg=_base_.model_train_cfg,
     test_cfg=dict(rcnn=_base_.rcnn_test_cfg),
 )
 load_from = _base_.coco_checkpoint

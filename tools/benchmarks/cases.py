@@ -292,6 +292,9 @@ MODEL_CASES = {
         (dict(base_channels=8, stem_channels=8),),
     ),
     'ReweightedBCELoss': Case(MULTI_LABEL),
+    'ScaledLinear': Case(
+        FEATURES, (dict(in_features=D, out_features=C),)
+    ),
     'SeesawLoss': Case(BOX),
     'SigmoidSeesawLoss': Case(BOX),
     'SoftmaxFocalLoss': Case(

@@ -129,9 +129,8 @@ class ShotCocoMetric(GroupedMetric, CocoMetric):
         """
         if not results:
             return {}
-        self.cat_ids = self._coco_api.get_cat_ids(
-            cat_names=self.dataset_meta['classes']
-        )
+        classes = (self.dataset_meta or {}).get('classes', [])
+        self.cat_ids = self._coco_api.get_cat_ids(cat_names=classes)
         self.check_num_classes(repr(self.ann_file), len(self.cat_ids))
         predictions = [prediction for _, prediction in results]
         scores = {}

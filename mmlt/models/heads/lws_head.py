@@ -12,11 +12,28 @@ from mmlt.checks import check_size
 from mmlt.registry import MODELS
 
 
+@MODELS.register_module()
 class ScaledLinear(nn.Linear):
-    """``s_k (w_k x + b_k)``; the scales start at 1."""
+    """``s_k (w_k x + b_k)``; the scales start at 1.
+
+    The classifier of :class:`LWSHead`, and of a box head of MMDetection with
+    ``cls_predictor_cfg=dict(type='mmlt.ScaledLinear')``, the background
+    included.
+
+    Args:
+        in_features (int): Width of the feature.
+        out_features (int): Number of columns.
+
+    Raises:
+        TypeError: If a number is none.
+        ValueError: If a number is not positive.
+    """
 
     def __init__(self, in_features: int, out_features: int) -> None:
-        super().__init__(in_features, out_features)
+        super().__init__(
+            check_size('in_features', in_features),
+            check_size('out_features', out_features),
+        )
         self.scale = nn.Parameter(torch.ones(out_features))
 
     def forward(self, x: Tensor) -> Tensor:

@@ -30,22 +30,23 @@ def inverse_effective_number(count: Tensor, beta: float) -> Tensor:
 
 
 def class_weights(
-    stats: ClassStats, kind: str, beta: float = 0.9999
+    stats: ClassStats, kind: str, beta: float = 0.9999, by: str = 'image'
 ) -> Tensor:
     """``1 / n``, ``1 / sqrt(n)``, or 1 over the effective number of samples.
 
     A class without training images counts as having one.
 
     Args:
-        stats (ClassStats): ``n``, in images.
+        stats (ClassStats): ``n``.
         kind (str): ``'inverse'``, ``'inverse_sqrt'`` or
             ``'effective_number'``.
         beta (float): Of the last, in [0, 1).
+        by (str): ``'image'`` or ``'instance'`` counts.
 
     Returns:
         Tensor: (C,) float64, which sum to C.
     """
-    count = torch.from_numpy(stats.positive_count()).double()
+    count = torch.from_numpy(stats.positive_count(by)).double()
     if kind == 'effective_number':
         weight = inverse_effective_number(count, beta)
     else:

@@ -73,3 +73,28 @@ def test_value_by_hand():
     loss = ClassWeightedCELoss('inverse', class_stats=[3, 1])
     value = loss(torch.zeros(2, 2), torch.tensor([1, 1]))
     assert_close(value, torch.tensor(1.5 * math.log(2)))
+
+
+def test_limits_and_instances():
+    # Of 1/8, 1/1 and 1/1, whose mean is 17/24: 3/17 and 24/17.
+    stats = ClassStats([4, 1, 1], [8, 1, 1], 5)
+    plain = ClassWeightedCELoss('inverse', class_stats=stats, by='instance')
+    assert_close(plain.label_weight, torch.tensor([3, 24, 24]) / 17)
+    clipped = ClassWeightedCELoss(
+        'inverse', class_stats=stats, by='instance', limits=(0.2, 1.4)
+    )
+    assert_close(clipped.label_weight, torch.tensor([0.2, 1.4, 1.4]))
+
+
+@pytest.mark.parametrize(
+    ('kwargs', 'error'),
+    [
+        (dict(by='box'), ValueError),
+        (dict(limits=(1,)), TypeError),
+        (dict(limits=(5, 0.1)), ValueError),
+        (dict(limits=(-1, 1)), ValueError),
+    ],
+)
+def test_wrong_arguments_are_refused(kwargs, error):
+    with pytest.raises(error, match=next(iter(kwargs))):
+        ClassWeightedCELoss(**kwargs)

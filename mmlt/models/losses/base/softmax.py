@@ -99,8 +99,11 @@ class SoftmaxLoss(ElementLoss):
             check_num_weights(kind, stats.num_classes)
         super().on_class_stats(stats)
         if isinstance(kind, str):
-            weight = class_weights(stats, kind, self.beta)
-            self.keep_table('label_weight', weight)
+            self.keep_table('label_weight', self.weights_of_classes(stats))
+
+    def weights_of_classes(self, stats: ClassStats) -> Tensor:
+        """(C,) weights by the name of ``class_weight``."""
+        return class_weights(stats, self.class_weight, self.beta)
 
     def prepare(
         self, cls_score: Tensor, target: Tensor, weight: Tensor | None
