@@ -6,6 +6,7 @@
 
 import importlib.util
 import json
+from dataclasses import replace
 from functools import cache
 from itertools import islice
 from pathlib import Path
@@ -299,7 +300,8 @@ def use_transform(transform):
 
 
 def use_edit(edit):
-    stats = benchmarks().STATS
+    dimension = np.linspace(1, 2, 8)
+    stats = replace(benchmarks().STATS, fractal_dimension=dimension)
     weight, bias = edit(torch.randn(8, 4), torch.randn(8), 8, stats)
     return dict(weight=weight, bias=bias)
 

@@ -28,6 +28,7 @@ MISSING = (
     'lvis',
 )
 DETECTION_MODULES = {
+    'mmlt.analysis.box_sweep',
     'mmlt.analysis.per_class_ap',
     'mmlt.datasets.fashion_scenes',
     'mmlt.evaluation.lvis',

@@ -376,7 +376,22 @@ def dump_file(folder: Path) -> dict:
     return dict(out_file=str(folder / 'logits.pth'), split='test')
 
 
+def proposal_samples() -> list[dict]:
+    """Images with what a detector says of proposals, before NMS."""
+    found = dict(scores=logits(C + 1).softmax(1), bboxes=torch.rand(B, 4))
+    return [dict(img_id=1, ori_shape=(32, 32), pred_instances=found)]
+
+
+def proposal_file(folder: Path) -> dict:
+    """The config of DumpBoxes."""
+    nms = dict(type='nms', iou_threshold=0.5)
+    test_cfg = dict(score_thr=0.05, nms=nms, max_per_img=100)
+    out_file = str(folder / 'boxes.pth')
+    return dict(out_file=out_file, split='test', test_cfg=test_cfg)
+
+
 METRIC_CASES = {
+    'DumpBoxes': (proposal_file, proposal_samples),
     'DumpLogits': (dump_file, class_samples),
     'LVISMetric': (lvis_annotations, box_samples),
     'OpenSetFMeasure': (lambda folder: {}, open_set_samples),

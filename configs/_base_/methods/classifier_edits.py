@@ -10,3 +10,9 @@ posthoc_boxes = dict(
 tau_norm = dict(
     type='mmlt.ClassifierEditHook', edits=[dict(type='mmlt.TauNorm', tau=1.0)]
 )
+norcal = dict(
+    type='mmlt.ClassifierEditHook', edits=[dict(type='mmlt.NorCal', gamma=0.6)]
+)
+fracal = dict(
+    type='mmlt.ClassifierEditHook', edits=[dict(type='mmlt.FRACAL')]
+)
