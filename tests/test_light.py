@@ -30,6 +30,7 @@ MISSING = (
 DETECTION_MODULES = {
     'mmlt.analysis.box_sweep',
     'mmlt.analysis.per_class_ap',
+    'mmlt.analysis.report.detections',
     'mmlt.datasets.fashion_scenes',
     'mmlt.evaluation.lvis',
     'mmlt.evaluation.metrics.lvis',
@@ -38,6 +39,7 @@ DETECTION_MODULES = {
 DETECTION_TOOLS = {
     'analysis_tools/per_class_ap.py',
     'benchmarks/count_classes.py',
+    'benchmarks/large_report.py',
     'benchmarks/lvis_api.py',
     'benchmarks/lvis_eval.py',
 }

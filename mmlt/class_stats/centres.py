@@ -1,4 +1,4 @@
-"""Where the boxes of a data set lie. N images, L boxes."""
+"""Where the boxes of a data set lie, how large they are. N images, L boxes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 
 class BoxCentres:
-    """Gathers the centres of boxes, image by image.
+    """Gathers the centres and areas of boxes, image by image.
 
     They are known if each image says its ``width`` and ``height``, and each
     instance its ``bbox`` (x1, y1, x2, y2), both in pixels.
@@ -31,15 +31,17 @@ class BoxCentres:
         except (KeyError, TypeError):
             self._known = False
 
-    def relative(self, lengths: np.ndarray) -> np.ndarray | None:
-        """The centres of all boxes.
+    def centres_and_areas(
+        self, lengths: np.ndarray
+    ) -> tuple[np.ndarray | None, np.ndarray | None]:
+        """The centres and areas of all boxes.
 
         Args:
             lengths (np.ndarray): (N,) boxes of each image.
 
         Returns:
-            np.ndarray | None: (L, 2) float32, x and y in shares of the image.
-            None if not known.
+            tuple: (L, 2) float32 x and y in shares of the image, and (L,)
+            float32 square pixels; None for both if not known.
         """
         lengths = lengths[lengths > 0]
         corners = np.asarray(self._corners)
@@ -51,8 +53,9 @@ class BoxCentres:
             and len(sizes) == len(lengths)
             and (sizes > 0).all()
         ):
-            return None
-        corners = corners.reshape(-1, 4)
-        centres = corners[:, :2] + corners[:, 2:]
+            return None, None
+        low, high = np.hsplit(corners.reshape(-1, 4), 2)
+        area = np.prod(high - low, axis=1)
+        centres = low + high
         centres /= np.repeat(2 * sizes, lengths, axis=0)
-        return centres.astype(np.float32)
+        return centres.astype(np.float32), area.astype(np.float32)

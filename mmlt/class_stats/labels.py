@@ -35,11 +35,14 @@ class ImageLabels:
         offsets (np.ndarray): (N + 1,) int64, rising from 0 to L.
         centres (np.ndarray | None): (L, 2) float32, of the box of each label,
             in shares of the image. Defaults to None: not known.
+        areas (np.ndarray | None): (L,) float32, of the box of each label, in
+            square pixels. Defaults to None: not known.
     """
 
     labels: np.ndarray
     offsets: np.ndarray
     centres: np.ndarray | None = None
+    areas: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -62,12 +65,11 @@ class ImageLabels:
         # Position of every label: start of its row + rank within the row.
         shift = self.offsets[indices] - offsets[:-1]
         positions = np.arange(offsets[-1]) + np.repeat(shift, lengths)
-        centres = self.centres
-        return ImageLabels(
-            self.labels[positions],
-            offsets,
-            None if centres is None else centres[positions],
+        boxes = (
+            None if each is None else each[positions]
+            for each in (self.centres, self.areas)
         )
+        return ImageLabels(self.labels[positions], offsets, *boxes)
 
     def unique(self) -> tuple[np.ndarray, np.ndarray]:
         """Each (image, class) pair once, sorted.
@@ -106,12 +108,17 @@ def collect_labels(dataset: Any, repeat: bool = True) -> ImageLabels:
         dataset.full_init()
     if isinstance(dataset, ConcatDataset) or hasattr(dataset, 'datasets'):
         parts = [collect_labels(part, repeat) for part in dataset.datasets]
-        centres = [part.centres for part in parts]
-        known = all(each is not None for each in centres)
+        boxes = (
+            [part.centres for part in parts],
+            [part.areas for part in parts],
+        )
         return ImageLabels(
             np.concatenate([part.labels for part in parts]),
             _offsets(np.concatenate([part.lengths for part in parts])),
-            np.concatenate(centres) if known else None,
+            *(
+                None if any(x is None for x in each) else np.concatenate(each)
+                for each in boxes
+            ),
         )
     if hasattr(dataset, 'dataset'):
         if hasattr(dataset, 'indices'):
@@ -175,7 +182,9 @@ def _read_annotations(dataset: Any) -> ImageLabels:
             f'label {values.min()}; labels must be >= 0'
         )
     values.flags.writeable = False
-    return ImageLabels(values, _offsets(lengths), centres.relative(lengths))
+    return ImageLabels(
+        values, _offsets(lengths), *centres.centres_and_areas(lengths)
+    )
 
 
 def _annotations(dataset: Any) -> Iterator[dict]:
