@@ -24,7 +24,8 @@ from mmlt.compat import has_mmdet
 
 # What is there with MMDetection only.
 DETECTION_TYPES = (
-    'BAGSBBoxHead', 'FashionScenes', 'LVISMetric', 'ShotCocoMetric',
+    'BAGSBBoxHead', 'FashionScenes', 'LVISMetric', 'RoIFeatureHead',
+    'ShotCocoMetric',
 )  # fmt: skip
 
 

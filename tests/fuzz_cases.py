@@ -86,7 +86,12 @@ def write_files(folder):
         ],
     )
     (folder / 'annotations.json').write_text(json.dumps(content))
-    np.savez(folder / 'x.npz', names=['0.jpg'], features=np.ones((1, 4)))
+    # Features of an image, and of one RoI of it.
+    rois = dict(img_id=[0], start=[[0, 1]], boxes=np.ones((1, 4)), labels=[0])
+    rois.update(img_shape=[(9, 9)], scale_factor=[(1, 1)])
+    np.savez(
+        folder / 'x.npz', names=['0.jpg'], features=np.ones((1, 4)), **rois
+    )
     torch.save(
         dict(state_dict=runner(folder).model.state_dict()), folder / 'x.pth'
     )
@@ -295,7 +300,8 @@ def use_dataset(dataset):
 
 
 def use_transform(transform):
-    result = transform(dict(img_path='0.jpg', img=np.ones((4, 4, 3))))
+    image = dict(img_path='0.jpg', img_id=0, height=9, width=9)
+    result = transform(dict(image, img=np.ones((4, 4, 3))))
     return dict(img=torch.as_tensor(result['img']))
 
 

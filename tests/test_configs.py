@@ -28,6 +28,7 @@ from mmpretrain.structures import DataSample
 
 import mmlt
 from mmlt.class_stats import ClassStats
+from mmlt.datasets.roi_features import save_roi_features
 
 ROOT = Path(mmlt.__file__).parent / '.mim' / 'configs'
 CONFIGS = sorted(
@@ -44,6 +45,13 @@ WIDTHS = dict(
     fc_out_channels=16,
 )
 SIZE = 64
+ROIS = dict(
+    boxes=np.zeros((1, 4)),
+    features=np.zeros((1, 4)),
+    labels=np.zeros(1),
+    img_shape=(SIZE, SIZE),
+    scale_factor=(1.0, 1.0),
+)
 COCO_URL = 'http://images.cocodataset.org/'
 is_installed = cache(config.is_installed)
 
@@ -83,11 +91,11 @@ def test_config_does_one_step(path, tmp_path, monkeypatch):
     child = tmp_path / 'child.py'
     child.write_text(f"_base_ = ['mmlt::{path}']\n")
     cfg = Config.fromfile(child)
+    write_features(cfg)
     with DefaultScope.overwrite_default_scope(cfg.default_scope):
         if cfg.default_scope == 'mmdet':
             check_detector(cfg, write_annotations(tmp_path))
         else:
-            write_features(cfg)
             check_classifier(cfg)
         check_pipelines(cfg)
     assert cfg.train_cfg.max_epochs > 0
@@ -122,9 +130,14 @@ def check_detector(cfg, ann_file):
     head = model.bbox_head if hasattr(model, 'bbox_head') else model.roi_head
     head.init_weights()
     instances = np.logspace(0, 4, NUM_CLASSES).astype(int)
-    stats = ClassStats((instances + 1) // 2, instances, 10_000)
-    step(cfg, model, make_scenes(), stats)
-    samples = predict(model, make_scenes())
+    stats = ClassStats(
+        (instances + 1) // 2,
+        instances,
+        10_000,
+        fractal_dimension=np.linspace(1, 2, NUM_CLASSES),
+    )
+    step(cfg, model, make_scenes(cfg.model), stats)
+    samples = predict(model, make_scenes(cfg.model))
     for sample in samples:
         labels = sample.pred_instances.labels.tolist()
         assert set(labels) <= set(range(NUM_CLASSES))
@@ -153,6 +166,10 @@ def shrink_classifier(model: ConfigDict) -> None:
 def shrink_detector(model: ConfigDict) -> None:
     """The same kind of detector, narrow and for a few classes."""
     backbone = model.backbone
+    if backbone.type == 'mmlt.ImageFeatures':
+        set_widths([model.roi_head])
+        backbone.in_channels = model.roi_head.bbox_head.fc_out_channels
+        return
     expansion = 1
     backbone.update(init_cfg=None, base_channels=4, depth=18)
     if backbone.type == 'ResNeXt':
@@ -205,8 +222,11 @@ def make_images(cfg) -> dict:
     }
 
 
-def make_scenes() -> dict:
-    """Two images with three objects each, before preprocessing."""
+def make_scenes(model: ConfigDict) -> dict:
+    """Two images with three objects each, before preprocessing.
+
+    Of a detector on features of RoIs, those of the objects and proposals.
+    """
     samples = []
     for index in range(2):
         masks = np.zeros((3, SIZE, SIZE), np.uint8)
@@ -230,6 +250,11 @@ def make_scenes() -> dict:
         )
         samples.append(sample)
     images = torch.randint(0, 256, (2, 3, SIZE, SIZE)).byte()
+    if model.backbone.type == 'mmlt.ImageFeatures':
+        images = torch.randn(2, 1, 8, model.backbone.in_channels)
+        for sample in samples:
+            boxes = torch.tensor([[4.0, 4, 25, 30], [9, 9, 12, 12]])
+            sample.proposals = InstanceData(bboxes=boxes)
     return {'inputs': list(images), 'data_samples': samples}
 
 
@@ -304,6 +329,8 @@ def write_features(cfg) -> None:
             path = Path(load.file)
             path.parent.mkdir(parents=True, exist_ok=True)
             np.savez(path, names=['1.jpg'], features=np.zeros((1, 4)))
+        if load.get('type') == 'mmlt.LoadRoIFeatures':
+            save_roi_features(load.file, {1: [ROIS]})
 
 
 @torch.no_grad()

@@ -32,9 +32,11 @@ DETECTION_MODULES = {
     'mmlt.analysis.per_class_ap',
     'mmlt.analysis.report.detections',
     'mmlt.datasets.fashion_scenes',
+    'mmlt.engine.roi_features',
     'mmlt.evaluation.lvis',
     'mmlt.evaluation.metrics.lvis',
     'mmlt.models.roi_heads.bags_bbox_head',
+    'mmlt.models.roi_heads.roi_feature_head',
 }
 DETECTION_TOOLS = {
     'analysis_tools/per_class_ap.py',
@@ -42,6 +44,7 @@ DETECTION_TOOLS = {
     'benchmarks/large_report.py',
     'benchmarks/lvis_api.py',
     'benchmarks/lvis_eval.py',
+    'dataset_converters/roi_features.py',
 }
 
 

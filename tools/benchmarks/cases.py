@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
+from mmengine.config import ConfigDict
 from mmpretrain.structures import DataSample
 from torch import Tensor, nn
 
@@ -146,6 +147,35 @@ def feature_loss(module: nn.Module, inputs: Tensor, rest: None) -> Values:
     return {'loss': loss, **detached}
 
 
+def roi_batch(head: nn.Module) -> tuple[Tensor, list]:
+    """Features of RoIs, of which the first are true boxes; the boxes."""
+    corner = torch.rand(B, 6, 2) * 20
+    boxes = torch.cat([corner, corner + 4 + 20 * torch.rand(B, 6, 2)], -1)
+    rest = [boxes[:, :2], torch.arange(2 * B).view(B, 2) % C, boxes[:, 2:]]
+    return torch.randn(B, 1, 6, D), rest
+
+
+def rois_of(values: Tensor) -> list:
+    """Instances of each image, of (B, R, 4) boxes."""
+    from mmengine.structures import InstanceData
+
+    return [InstanceData(bboxes=boxes) for boxes in values]
+
+
+def roi_loss(head: nn.Module, features: Tensor, rest: list) -> Values:
+    from mmdet.structures import DetDataSample
+
+    samples = []
+    for boxes, classes in zip(rois_of(rest[0]), rest[1], strict=True):
+        boxes.labels = classes
+        samples.append(DetDataSample(gt_instances=boxes))
+    return head.loss((features,), rois_of(rest[2]), samples)
+
+
+def roi_scores(head: nn.Module, features: Tensor, rest: list) -> Values:
+    return named([*head.forward((features,), rois_of(rest[2]))])
+
+
 SOFTMAX = Kind(softmax_batch, loss_of_targets)
 MULTI_LABEL = Kind(multi_label_batch, loss_of_targets)
 BOX = Kind(box_batch, box_loss, box_scores, dict(num_classes=C))
@@ -170,6 +200,27 @@ BOX_HEAD = Kind(
     lambda head, maps, rest: box_scores(head.loss_cls, head(maps)[0], rest),
     dict(num_classes=C, in_channels=D, fc_out_channels=D, roi_feat_size=2),
 )
+ROI_HEAD = Kind(
+    roi_batch,
+    roi_loss,
+    roi_scores,
+    dict(
+        bbox_head=dict(
+            type='Shared2FCBBoxHead',
+            num_classes=C,
+            in_channels=D,
+            fc_out_channels=D,
+            roi_feat_size=1,
+        ),
+        # All are drawn: a draw of some differs from device to device.
+        train_cfg=ConfigDict(
+            assigner=dict(type='MaxIoUAssigner', pos_iou_thr=0.5,
+                          neg_iou_thr=0.5, min_pos_iou=0.5),
+            sampler=dict(type='RandomSampler', num=32, pos_fraction=1.0),
+            pos_weight=-1,
+        ),
+    ),
+)  # fmt: skip
 BACKBONE = Kind(
     lambda module: (torch.randn(8, 3, 8, 8), None),
     feature_loss,
@@ -292,9 +343,8 @@ MODEL_CASES = {
         (dict(base_channels=8, stem_channels=8),),
     ),
     'ReweightedBCELoss': Case(MULTI_LABEL),
-    'ScaledLinear': Case(
-        FEATURES, (dict(in_features=D, out_features=C),)
-    ),
+    'RoIFeatureHead': Case(ROI_HEAD),
+    'ScaledLinear': Case(FEATURES, (dict(in_features=D, out_features=C),)),
     'SeesawLoss': Case(BOX),
     'SigmoidSeesawLoss': Case(BOX),
     'SoftmaxFocalLoss': Case(

@@ -1,3 +1,4 @@
 from .load_image_feature import LoadImageFeature
+from .load_roi_features import LoadRoIFeatures
 
-__all__ = ['LoadImageFeature']
+__all__ = ['LoadImageFeature', 'LoadRoIFeatures']

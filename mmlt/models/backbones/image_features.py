@@ -1,4 +1,7 @@
-"""The place of a backbone whose features were computed before. B batch."""
+"""The place of a backbone whose features were computed before.
+
+B batch, R RoIs of an image, D channels.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +14,11 @@ from mmlt.registry import MODELS
 
 @MODELS.register_module()
 class ImageFeatures(BaseModule):
-    """Hand features on that ``mmlt.LoadImageFeature`` has read.
+    """Hand features on that were read from a file.
 
-    It has no parameters: of a first stage's checkpoint only neck and head are
-    loaded.
+    ``mmlt.LoadImageFeature`` reads those of images, ``mmlt.LoadRoIFeatures``
+    those of RoIs. There are no parameters: of a first stage's checkpoint only
+    neck and head are loaded.
 
     Args:
         in_channels (int): Width D of the features.
@@ -29,12 +33,14 @@ class ImageFeatures(BaseModule):
         self.in_channels = check_size('in_channels', in_channels)
 
     def forward(self, features: Tensor) -> tuple[Tensor]:
-        """Features (B, D), as one stage.
+        """Features, (B, D) or (B, 1, R, D), as one stage.
 
         Raises:
             ValueError: If they have another shape.
         """
-        if features.dim() != 2 or features.size(1) != self.in_channels:
+        if features.dim() not in (2, 4) or (
+            features.size(-1) != self.in_channels
+        ):
             raise ValueError(
                 f'inputs of the shape {tuple(features.shape)}, but '
                 f'in_channels of ImageFeatures is {self.in_channels}: set it, '

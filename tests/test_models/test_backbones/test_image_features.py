@@ -13,6 +13,8 @@ def test_hands_features_on():
     (stage,) = model(features)
     assert stage is features
     assert not model.state_dict()
+    (stage,) = model(torch.randn(2, 1, 5, 4))
+    assert stage.shape == (2, 1, 5, 4)
 
 
 @pytest.mark.parametrize('shape', [(3, 5), (3, 4, 1, 1), (4,)])

@@ -1,0 +1,22 @@
+# A fresh classifier that starts at a probability of 0.001, as for LVIS.
+_base_ = './classifier_roi-features_4e_fashion-scenes.py'
+
+model = dict(
+    roi_head=dict(
+        bbox_head=dict(
+            init_cfg=[
+                dict(
+                    type='Normal',
+                    std=0.01,
+                    bias_prob=0.001,
+                    override=dict(name='fc_cls'),
+                ),
+                dict(type='Normal', std=0.001, override=dict(name='fc_reg')),
+            ],
+            loss_cls=dict(
+                _delete_=True, type='mmlt.EQLv2Loss', num_classes=60
+            ),
+        )
+    )
+)
+default_hooks = dict(trainable_parts=dict(fresh=True))
