@@ -1,7 +1,11 @@
-# A fresh classifier, and images class after class.
-_base_ = './classifier_roi-features_4e_fashion-scenes.py'
+_base_ = [
+    '../baselines/crt_faster-rcnn_r18-small_fpn_4e_fashion-scenes.py',
+    '../_base_/methods/roi_features.py',
+]
 
-train_dataloader = dict(
-    sampler=dict(_delete_=True, type='mmlt.ClassAwareSampler')
-)
-default_hooks = dict(trainable_parts=dict(fresh=True))
+model = _base_.roi_feature_model
+train_dataloader = _base_.roi_feature_train
+val_dataloader = _base_.roi_feature_val
+test_dataloader = val_dataloader
+val_evaluator = _base_.roi_feature_evaluator
+test_evaluator = val_evaluator
