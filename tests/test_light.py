@@ -34,7 +34,9 @@ DETECTION_MODULES = {
     'mmlt.datasets.fashion_scenes',
     'mmlt.engine.roi_features',
     'mmlt.evaluation.lvis',
+    'mmlt.evaluation.metrics.detections',
     'mmlt.evaluation.metrics.lvis',
+    'mmlt.evaluation.metrics.shot_coco',
     'mmlt.models.roi_heads.bags_bbox_head',
     'mmlt.models.roi_heads.roi_feature_head',
 }
