@@ -148,6 +148,7 @@ def test_detection_says_what_to_install(tmp_path):
         'DATASETS.FashionScenes',
         'METRICS.LVISMetric',
         'METRICS.ShotCocoMetric',
+        'MODELS.RoIFeatureHead',
     )
     assert {name.split('.')[1] for name in types} == {*DETECTION_TYPES}
     errors = call_light(tmp_path, errors_of_types, *types)
