@@ -1,4 +1,7 @@
-_base_ = ['./faster-rcnn_r50_fpn_1x_lvis-v0.5.py', '../_base_/methods/decoupling_boxes.py']
+_base_ = [
+    './faster-rcnn_r50_fpn_1x_lvis-v0.5.py',
+    '../_base_/methods/decoupling_boxes.py',
+]
 
 train_dataloader = dict(sampler=_base_.class_aware)
 default_hooks = dict(trainable_parts=_base_.fresh_classifier)

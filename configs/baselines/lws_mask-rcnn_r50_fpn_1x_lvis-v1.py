@@ -1,4 +1,7 @@
-_base_ = ['./mask-rcnn_r50_fpn_1x_lvis-v1.py', '../_base_/methods/decoupling_boxes.py']
+_base_ = [
+    './mask-rcnn_r50_fpn_1x_lvis-v1.py',
+    '../_base_/methods/decoupling_boxes.py',
+]
 
 model = dict(roi_head=dict(bbox_head=_base_.scaled_classifier))
 train_dataloader = dict(sampler=_base_.class_aware)

@@ -1,4 +1,7 @@
-_base_ = ['./x2_faster-rcnn_r50_fpn_1x_lvis-v0.5.py', '../_base_/methods/classifier_only.py']
+_base_ = [
+    './x2_faster-rcnn_r50_fpn_1x_lvis-v0.5.py',
+    '../_base_/methods/classifier_only.py',
+]
 
 model = dict(
     roi_head=dict(

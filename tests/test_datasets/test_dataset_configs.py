@@ -64,7 +64,7 @@ def test_every_config_is_tested_here():
         for data in ('fashion_mnist', 'cifar10', 'cifar100')
         for factor in FACTORS
     }
-    names |= {'imagenet_lt', 'places_lt'}
+    names |= {'imagenet_lt', 'places_lt', 'folder'}
     names |= {'inaturalist2017', 'inaturalist2018'}
     # test_multi_label_lt.py has these
     names |= {'coco_mlt', 'voc_mlt', 'fashion_scenes_multi_label'}
@@ -304,16 +304,16 @@ def test_inaturalist(tmp_path, write_image, year, num_classes, path):
         assert inputs.shape == (1, 3, 224, 224)
 
 
-def test_folder_per_class_as_in_the_docs(tmp_path, write_image):
+def test_folder_per_class_as_in_the_docs(tmp_path, write_image, monkeypatch):
     docs = Path(__file__).parents[2] / 'docs' / 'datasets.md'
     code = next(
         block
         for block in docs.read_text(encoding='utf-8').split('```python\n')
         if block.startswith('_base_')
     ).split('```')[0]
-    root = tmp_path / 'mine'
+    monkeypatch.chdir(tmp_path)
+    root = tmp_path / 'data' / 'mine'
     code = code.replace("'../_base_/datasets", f"'{CONFIGS.as_posix()}")
-    code = code.replace("'data/mine'", repr(str(root)))
     path = tmp_path / 'config.py'
     path.write_text(code)
     for image in ('train/ant/1', 'train/ant/2', 'train/bee/1', 'val/bee/1'):

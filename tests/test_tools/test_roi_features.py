@@ -182,6 +182,7 @@ def test_detections_are_those_on_images(folder):
             )
 
 
+@pytest.mark.filterwarnings('ignore:BAGSLoss:UserWarning')  # few scenes
 @pytest.mark.parametrize('method', ['rfs', 'bags'])
 def test_second_stage_trains_the_classifier_alone(folder, method, tmp_path):
     cfg = second_stage(folder, method)

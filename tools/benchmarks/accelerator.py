@@ -229,9 +229,11 @@ def metric_values(name: str, device: str, dtype: torch.dtype) -> dict:
         result = metric.evaluate(B)
         if 'out_file' in config:
             content = torch.load(config['out_file'])
+            parts = [content, *content.get('images', [])]
             result = {
-                key: value
-                for key, value in content.items()
+                f'{key} {index}': value
+                for index, part in enumerate(parts)
+                for key, value in part.items()
                 if isinstance(value, torch.Tensor)
             }
     return result

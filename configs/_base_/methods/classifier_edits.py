@@ -13,6 +13,4 @@ tau_norm = dict(
 norcal = dict(
     type='mmlt.ClassifierEditHook', edits=[dict(type='mmlt.NorCal', gamma=0.6)]
 )
-fracal = dict(
-    type='mmlt.ClassifierEditHook', edits=[dict(type='mmlt.FRACAL')]
-)
+fracal = dict(type='mmlt.ClassifierEditHook', edits=[dict(type='mmlt.FRACAL')])

@@ -1,5 +1,5 @@
-# Second stages of a trained detector: a fresh classifier (cRT), or a factor for
-# each class of the trained one (LWS), with class-aware sampling.
+# Second stages of a trained detector: a fresh classifier (cRT), or a factor
+# for each class of the trained one (LWS), with class-aware sampling.
 class_aware = dict(
     _delete_=True, type='mmlt.ClassAwareSampler', num_samples_per_class=1
 )
