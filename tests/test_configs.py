@@ -207,6 +207,9 @@ def make_images(cfg) -> dict:
     if cfg.model.backbone.type == 'mmlt.ImageFeatures':
         # A head on features that were computed before.
         inputs = torch.randn(4, cfg.model.backbone.in_channels)
+    elif cfg.model.backbone.get('begin') == 'layers.5.4':
+        # Maps before the last block of EfficientNet-Lite0.
+        inputs = torch.randn(4, 192, 4, 4)
     else:
         mean = cfg.data_preprocessor.get('mean')
         grey = mean is None or len(mean) == 1

@@ -1,6 +1,7 @@
 """Files of features: one row for each image. N images, D channels.
 
-An ``.npz`` file holds ``names`` (N,) and ``features`` (N, D). A name is the
+An ``.npz`` file holds ``names`` (N,) and ``features`` (N, D), or maps
+(N, D, H, W). A name is the
 path of an image from the folder that holds all of them on, as in
 ``train/cat/1.jpg``; images that have no file, as those of CIFAR, go by their
 position in the data set.
@@ -85,16 +86,16 @@ class FeatureFile:
                 f'file: {path} is no .npz file of names and features: {error}'
             ) from error
         self.row = {name: row for row, name in enumerate(names.tolist())}
-        if features.ndim != 2 or len(self.row) != len(features):
+        if features.ndim not in (2, 4) or len(self.row) != len(features):
             raise ValueError(
                 f'file: {path} holds {len(self.row)} different names and '
                 f'features of the shape {features.shape}; expected one row '
-                '(D,) for each name'
+                '(D,), or map (D, H, W), for each name'
             )
         self.features = features
 
     def of(self, annotation: dict) -> np.ndarray:
-        """Features (D,) of an image.
+        """Features (D,) of an image, or a map (D, H, W).
 
         Args:
             annotation (dict): With ``img_path`` or ``sample_idx``.

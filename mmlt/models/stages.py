@@ -66,3 +66,32 @@ def find_places(
             f'its modules ({names}, ...), but got {places!r}'
         )
     return {place: known[place] for place in places}
+
+
+def cut_before(backbone: nn.Module, begin: str) -> None:
+    """Make identities of the modules in front of a module.
+
+    The backbone, whose modules are called in the order in which they are
+    registered, then takes what goes into ``begin``. The names of what is left
+    stay, so that checkpoints of the whole network fit.
+
+    Args:
+        backbone (nn.Module): Changed in place.
+        begin (str): Name of the first module that stays, at any depth.
+
+    Raises:
+        ValueError: If there is none of this name.
+    """
+    if begin not in dict(backbone.named_modules()) or not begin:
+        names = [name for name, _ in backbone.named_children()]
+        raise ValueError(
+            f'begin must be the name of a module of {type(backbone).__name__} '
+            f'({names}, ...), but got {begin!r}'
+        )
+    module = backbone
+    for part in begin.split('.'):
+        for name, _ in list(module.named_children()):
+            if name == part:
+                break
+            setattr(module, name, nn.Identity())
+        module = getattr(module, part)

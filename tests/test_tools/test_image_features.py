@@ -173,6 +173,28 @@ def test_images_that_are_missing(tool, files, tmp_path):
         runner.train()
 
 
+def test_maps_before_a_module(tool, files, tmp_path, capsys):
+    """What follows it makes the features of them."""
+    out = ['--parts', 'test', '--out', str(tmp_path)]
+    tool.main([*files, *out])
+    with np.load(tmp_path / 'features_test.npz') as content:
+        expected = content['features']
+    tool.main([*files, *out, '--before', 'backbone.layer3.1'])
+    assert 'features_test.npz: 8 x 16 x 3 x 3' in capsys.readouterr().out
+    with np.load(tmp_path / 'features_test.npz') as content:
+        maps = torch.from_numpy(content['features'])
+    model = MODELS.build(Config.fromfile(files[0]).model).eval()
+    model.load_state_dict(torch.load(files[1])['state_dict'])
+    with torch.no_grad():
+        for block in list(model.backbone.layer3)[1:]:
+            maps = block(maps)
+    torch.testing.assert_close(
+        maps.mean(dim=(2, 3)), torch.from_numpy(expected)
+    )
+    with pytest.raises(ValueError, match=r"before must be .* got 'layer3'"):
+        tool.main([*files, *out, '--before', 'layer3'])
+
+
 def test_checkpoint_of_another_network(tool, files, tmp_path):
     state = torch.load(files[1])['state_dict']
     del state['backbone.conv1.weight']

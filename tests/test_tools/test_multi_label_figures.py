@@ -83,6 +83,35 @@ def data(tmp_path, monkeypatch):
     return tmp_path
 
 
+def test_gradient_ratio_of_the_labels_alone(load, data, capsys):
+    """An epoch without a sampler: class k has 60 - k of 60 images."""
+    load('gradient_ratio').main(
+        [ERM, '--csv', 'new/ratios.csv', '--thresholds', '3', '59']
+    )
+    head, *rows = read('new/ratios.csv')
+    assert head == ['class', 'group', 'training images', 'ratio']
+    counts = [int(row[2]) for row in rows]
+    assert counts == list(range(60, 0, -1))
+    ratios = [float(row[3]) for row in rows]
+    expected = [(60 - n) / n for n in counts]
+    assert ratios == pytest.approx(expected, abs=0.006)
+    # the means of (29, 59) and of (0, 1 / 59)
+    printed = capsys.readouterr().out
+    assert re.search(r'head: 0\.01\n  medium: .*\n  tail: 44\.00', printed)
+
+
+def test_gradient_ratio_of_a_run(load, data, capsys):
+    """All logits are 1; the gradients are sigmoid(1) and 1 - sigmoid(1)."""
+    state = MODELS.build(Config.fromfile(ERM).model).state_dict()
+    state['head.fc.weight'].zero_()
+    state['head.fc.bias'].fill_(1.0)
+    torch.save({'state_dict': state}, 'erm.pth')
+    load('gradient_ratio').main([ERM, 'erm.pth', '--csv', 'ratios.csv'])
+    ratios = [float(row[3]) for row in read('ratios.csv')[1:]]
+    expected = [np.e * (60 - n) / n for n in range(60, 0, -1)]
+    assert ratios == pytest.approx(expected, abs=0.006)
+
+
 def test_sampling_probability(load, data, capsys):
     load('sampling_probability').main(
         [ERM, '--out', 'new/p.png', '--csv', 'new/p.csv']

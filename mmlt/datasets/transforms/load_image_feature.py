@@ -12,19 +12,20 @@ from mmlt.registry import TRANSFORMS
 
 @TRANSFORMS.register_module()
 class LoadImageFeature(BaseTransform):
-    """Load a feature vector in the place of the image.
+    """Load a feature vector, or a map, in the place of the image.
 
     A classifier on frozen features then trains in seconds. The model takes
-    ``backbone=dict(type='mmlt.ImageFeatures', in_channels=D)``.
+    ``backbone=dict(type='mmlt.ImageFeatures', in_channels=D)``; on maps, it
+    is the rest of a network, as ``mmlt.EfficientNetLite0`` with ``begin``.
 
     Required key: ``img_path``, else ``sample_idx``. Added key: ``img``, (D,)
-    float32.
+    or (H, W, D), float32.
 
     Args:
         file (str): An ``.npz`` file of ``names`` (N,), the paths of the
             images or the ends of them that tell them apart, each one once,
-            and ``features`` (N, D). ``tools/dataset_converters/
-            image_features.py`` writes it.
+            and ``features`` (N, D) or (N, D, H, W).
+            ``tools/dataset_converters/image_features.py`` writes it.
 
     Raises:
         FileNotFoundError: If there is no ``file``.
@@ -43,5 +44,8 @@ class LoadImageFeature(BaseTransform):
 
     def transform(self, results: dict) -> dict:
         """Look the image up by its path."""
-        feature = self.content.of(results)
-        return {**results, 'img': feature.astype(np.float32)}
+        feature = self.content.of(results).astype(np.float32)
+        if feature.ndim == 3:
+            # Channels last, as images are, until they are packed.
+            feature = feature.transpose(1, 2, 0)
+        return {**results, 'img': feature}

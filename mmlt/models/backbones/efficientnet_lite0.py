@@ -5,6 +5,7 @@ from typing import ClassVar
 from mmpretrain.models.backbones import EfficientNet
 
 from mmlt.checks import check_share, check_size, check_switch
+from mmlt.models.stages import cut_before
 from mmlt.registry import MODELS
 
 
@@ -31,12 +32,17 @@ class EfficientNetLite0(EfficientNet):
             to 0.
         norm_eval (bool): Whether batch norm keeps its statistics in training.
             Defaults to False.
+        begin (str | None): Name of the first module that is there, such as
+            ``'layers.5.4'``, the last block. The model then takes maps that
+            ``tools/dataset_converters/image_features.py --before`` wrote,
+            (B, 192, H, W) for this block. Defaults to None, all of them.
         init_cfg (dict | list[dict] | None): Initialisation. Defaults to that
             of MMPretrain's EfficientNet.
 
     Raises:
         TypeError: If a number is none, or ``norm_eval`` not True or False.
-        ValueError: If a number is out of range.
+        ValueError: If a number is out of range, or there is no module
+            ``begin``.
     """
 
     # MMPretrain looks the settings up by the first letter.
@@ -50,6 +56,7 @@ class EfficientNetLite0(EfficientNet):
         drop_path_rate: float = 0.0,
         frozen_stages: int = 0,
         norm_eval: bool = False,
+        begin: str | None = None,
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
         init = {} if init_cfg is None else {'init_cfg': init_cfg}
@@ -61,3 +68,5 @@ class EfficientNetLite0(EfficientNet):
             norm_eval=check_switch('norm_eval', norm_eval),
             **init,
         )
+        if begin is not None:
+            cut_before(self, begin)

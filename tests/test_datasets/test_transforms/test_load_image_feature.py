@@ -38,6 +38,17 @@ def test_pack_inputs_takes_the_vector(features):
     torch.testing.assert_close(packed['inputs'], torch.tensor([0.0, 1, 2]))
 
 
+def test_maps_are_packed_as_they_are_in_the_file(tmp_path):
+    maps = np.arange(48, dtype=np.float16).reshape(2, 4, 2, 3)
+    np.savez(tmp_path / 'maps.npz', names=['a.jpg', 'b.jpg'], features=maps)
+    result = build(tmp_path / 'maps.npz')({'img_path': 'b.jpg'})
+    assert result['img'].shape == (2, 3, 4)
+    with DefaultScope.overwrite_default_scope('mmpretrain'):
+        packed = Compose([dict(type='PackInputs')])(result)['inputs']
+    assert packed.is_contiguous()
+    torch.testing.assert_close(packed, torch.from_numpy(maps[1]).float())
+
+
 def test_errors_name_the_file(features, tmp_path):
     with pytest.raises(ValueError, match=r'no features of c\.jpg'):
         build(features)({'img_path': 'c.jpg'})

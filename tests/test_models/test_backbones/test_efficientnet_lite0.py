@@ -48,6 +48,34 @@ def test_frozen_stages():
         EfficientNetLite0(frozen_stages=8)
 
 
+@pytest.mark.parametrize('begin', ['layers.5.4', 'layers.6', 'layers.2.1'])
+def test_rest_of_the_network(begin):
+    """On the maps before a module; weights of the whole network fit."""
+    whole = EfficientNetLite0()
+    whole.eval()
+    inputs = []
+    whole.get_submodule(begin).register_forward_pre_hook(
+        lambda _, args: inputs.append(args[0])
+    )
+    with torch.no_grad():
+        (expected,) = whole(torch.randn(2, 3, 64, 64))
+        rest = EfficientNetLite0(begin=begin, frozen_stages=1)
+        unknown = rest.load_state_dict(whole.state_dict(), strict=False)
+        rest.eval()
+        (maps,) = rest(*inputs)
+    torch.testing.assert_close(maps, expected, atol=0, rtol=0)
+    assert not unknown.missing_keys
+    names = list(whole.state_dict())
+    first = next(k for k, n in enumerate(names) if n.startswith(f'{begin}.'))
+    assert list(rest.state_dict()) == names[first:]
+
+
+@pytest.mark.parametrize('begin', ['layers.7', 'stage5', ''])
+def test_begin_that_is_no_module(begin):
+    with pytest.raises(ValueError, match='begin must be the name of a module'):
+        EfficientNetLite0(begin=begin)
+
+
 def test_weights_of_the_package():
     """Where it is installed: the same maps as those of its own network."""
     networks = pytest.importorskip('efficientnet_lite_pytorch')
