@@ -68,7 +68,7 @@ def test_every_config_is_tested_here():
     names |= {'inaturalist2017', 'inaturalist2018'}
     # test_multi_label_lt.py has these
     names |= {'coco_mlt', 'voc_mlt', 'fashion_scenes_multi_label'}
-    names |= {'fashion_scenes_features'}
+    names |= {'fashion_scenes_features', 'fashion_scenes_maps'}
     names |= {'caltech101', 'caltech101_features', 'cifar10_jpeg_lt_if100'}
     names |= {'cifar10_jpeg_lt_if100_features'}
     assert set(NAMES) == names
@@ -79,7 +79,7 @@ def test_metrics_and_preprocessor_build(name):
     config = Config.fromfile(CONFIGS / f'{name}.py')
     for evaluator in (config.val_evaluator, config.test_evaluator):
         assert METRICS.build(evaluator).prefix is not None
-    if name.endswith('_features'):
+    if name.endswith(('_features', '_maps')):
         assert 'mean' not in config.data_preprocessor
         return
     mean, std = config.data_preprocessor.mean, config.data_preprocessor.std
