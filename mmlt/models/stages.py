@@ -82,7 +82,11 @@ def cut_before(backbone: nn.Module, begin: str) -> None:
     Raises:
         ValueError: If there is none of this name.
     """
-    if begin not in dict(backbone.named_modules()) or not begin:
+    if (
+        not isinstance(begin, str)
+        or not begin
+        or begin not in dict(backbone.named_modules())
+    ):
         names = [name for name, _ in backbone.named_children()]
         raise ValueError(
             f'begin must be the name of a module of {type(backbone).__name__} '
