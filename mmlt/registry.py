@@ -24,8 +24,8 @@ from mmlt.compat import has_mmdet
 
 # What is there with MMDetection only.
 DETECTION_TYPES = (
-    'BAGSBBoxHead', 'FashionScenes', 'LVISMetric', 'RoIFeatureHead',
-    'ShotCocoMetric',
+    'BAGSBBoxHead', 'FashionScenes', 'LVISMetric', 'NCMBBoxHead',
+    'RoIFeatureHead', 'ShotCocoMetric', 'TauNormBBoxHead',
 )  # fmt: skip
 
 

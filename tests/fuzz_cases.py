@@ -97,6 +97,16 @@ def write_files(folder):
     )
 
 
+class Objects(Patches):
+    """Sixteen images with an object each, one of the class 0."""
+
+    pipeline = staticmethod(dict)
+
+    def get_data_info(self, index):
+        label = range(16)[index] % 7 + 1 if index else 0
+        return dict(instances=[dict(bbox_label=label, bbox=[1, 1, 4, 4])])
+
+
 @registry.DATASETS.register_module(force=True)
 class PipelinePatches(Patches):
     """Patches, of a config."""
@@ -201,6 +211,7 @@ ARGUMENTS = dict(
     epoch=lambda folder: 1,
     file=lambda folder: str(folder / 'x.npz'),
     max_epochs=lambda folder: 3,
+    max_instances=lambda folder: 2,
     power=lambda folder: 0.5,
     sampler=lambda folder: DefaultSampler(Patches()),
     trainable=lambda folder: ['head.fc'],
@@ -216,6 +227,7 @@ SETTINGS = {
     ),
     'INaturalist': dict(ann_file='annotations.json'),
     'LongTailedDataset': dict(imbalance_factor=2),
+    'TailInstances': dict(dataset=Objects()),
     'VOCMLT': dict(split='trainval'),
 }
 """What a class needs beside its own arguments without a default."""
@@ -243,7 +255,7 @@ def valid_config(kind, name, parameters, folder, rng):
             if each.default is each.empty and key not in GIVEN
         }
     for base in getattr(registry, kind).get(f'mmlt.{name}').__mro__:
-        config = {**SETTINGS.get(base.__name__, {}), **config}
+        config = {**config, **SETTINGS.get(base.__name__, {})}
     if kind == 'DATASETS' and 'ann_file' in config:
         config['data_root'] = str(folder)
     return dict(type=f'mmlt.{name}', **config)

@@ -112,7 +112,7 @@ def check_classifier(cfg):
         classes = [DataSample().set_gt_label(k) for k in range(num_classes)]
         model.head.set_centroids([(features, classes)])
     if cfg.train_cfg.get('type') == 'mmlt.ClassMeansLoop':
-        check_class_means(cfg, model)
+        check_class_means(cfg, model.head)
     else:
         counts = np.logspace(3.7, 0.7, num_classes).astype(int)
         stats = ClassStats.single_label(counts)
@@ -136,7 +136,10 @@ def check_detector(cfg, ann_file):
         10_000,
         fractal_dimension=np.linspace(1, 2, NUM_CLASSES),
     )
-    step(cfg, model, make_scenes(cfg.model), stats)
+    if cfg.train_cfg.get('type') == 'mmlt.ClassMeansLoop':
+        check_class_means(cfg, model.roi_head.bbox_head)
+    else:
+        step(cfg, model, make_scenes(cfg.model), stats)
     samples = predict(model, make_scenes(cfg.model))
     for sample in samples:
         labels = sample.pred_instances.labels.tolist()
@@ -297,12 +300,12 @@ def step(cfg, model, batch, stats) -> None:
     runner.optim_wrapper.step()
 
 
-def check_class_means(cfg, model) -> None:
+def check_class_means(cfg, head) -> None:
     """Compute means of some features; there is nothing to train."""
     assert not cfg.optim_wrapper
-    classes = torch.arange(cfg.model.head.num_classes).repeat(2)
-    features = torch.randn(len(classes), cfg.model.head.in_channels)
-    assert model.head.set_means([(features, classes)]) == len(classes)
+    classes = torch.arange(head.num_classes).repeat(2)
+    features = torch.randn(len(classes), len(head.center))
+    head.set_means([(features, classes)])
     loader = cfg.train_dataloader
     assert not loader.sampler.shuffle
     assert not loader.sampler.round_up
@@ -381,8 +384,12 @@ def write_annotations(folder: Path) -> str:
 
 def check_sampler(loader: ConfigDict, ann_file: str) -> None:
     """The data set reads annotations, the sampler draws from it."""
+    config = loader.dataset
+    inner = dict(data_root='', ann_file=ann_file, pipeline=[])
     dataset = DATASETS.build(
-        dict(loader.dataset, data_root='', ann_file=ann_file, pipeline=[])
+        {**config, 'dataset': {**config.dataset, **inner}}
+        if 'dataset' in config
+        else {**config, **inner}
     )
     assert len(dataset) == 2
     sampler = DATA_SAMPLERS.build(

@@ -38,6 +38,7 @@ DETECTION_MODULES = {
     'mmlt.evaluation.metrics.lvis',
     'mmlt.evaluation.metrics.shot_coco',
     'mmlt.models.roi_heads.bags_bbox_head',
+    'mmlt.models.roi_heads.foreground_bbox_heads',
     'mmlt.models.roi_heads.roi_feature_head',
 }
 DETECTION_TOOLS = {
@@ -148,7 +149,9 @@ def test_detection_says_what_to_install(tmp_path):
         'DATASETS.FashionScenes',
         'METRICS.LVISMetric',
         'METRICS.ShotCocoMetric',
+        'MODELS.NCMBBoxHead',
         'MODELS.RoIFeatureHead',
+        'MODELS.TauNormBBoxHead',
     )
     assert {name.split('.')[1] for name in types} == {*DETECTION_TYPES}
     errors = call_light(tmp_path, errors_of_types, *types)

@@ -71,6 +71,16 @@ class ImageLabels:
         )
         return ImageLabels(self.labels[positions], offsets, *boxes)
 
+    def only(self, classes: np.ndarray) -> ImageLabels:
+        """The labels of these classes (M,) alone, of all images."""
+        kept = np.isin(self.labels, classes)
+        lengths = np.bincount(self.image_index[kept], minlength=len(self))
+        boxes = (
+            None if each is None else each[kept]
+            for each in (self.centres, self.areas)
+        )
+        return ImageLabels(self.labels[kept], _offsets(lengths), *boxes)
+
     def unique(self) -> tuple[np.ndarray, np.ndarray]:
         """Each (image, class) pair once, sorted.
 
@@ -96,7 +106,8 @@ def collect_labels(dataset: Any, repeat: bool = True) -> ImageLabels:
     Args:
         dataset: An mmpretrain or mmdet data set, or a wrapper of one:
             Concat, Repeat, ClassBalanced, MultiImageMix, KFold,
-            :class:`torch.utils.data.Subset` or ``LongTailedDataset``.
+            :class:`torch.utils.data.Subset` or one of ours, whose
+            ``image_labels`` these are.
         repeat (bool): False leaves out the repetitions of Repeat and
             ClassBalanced wrappers: each image stands there once.
 
@@ -106,6 +117,9 @@ def collect_labels(dataset: Any, repeat: bool = True) -> ImageLabels:
     """
     if hasattr(dataset, 'full_init'):
         dataset.full_init()
+    known = getattr(dataset, 'image_labels', None)
+    if isinstance(known, ImageLabels):
+        return known
     if isinstance(dataset, ConcatDataset) or hasattr(dataset, 'datasets'):
         parts = [collect_labels(part, repeat) for part in dataset.datasets]
         boxes = (

@@ -6,6 +6,7 @@ from .ldam_long_tailed import LDAMLongTailedDataset
 from .long_tailed import LongTailedDataset
 from .multi_label_from_instances import MultiLabelFromInstances
 from .multi_label_lt import COCOMLT, VOCMLT
+from .tail_instances import TailInstances
 
 __all__ = [
     'COCOMLT',
@@ -15,6 +16,7 @@ __all__ = [
     'LDAMLongTailedDataset',
     'LongTailedDataset',
     'MultiLabelFromInstances',
+    'TailInstances',
 ]
 
 if has_mmdet():

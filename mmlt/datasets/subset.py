@@ -64,6 +64,12 @@ class Subset:
         self.full_init()
         return self._indices
 
+    @property
+    def image_labels(self) -> ImageLabels:
+        """Labels of the kept images."""
+        self.full_init()
+        return self._labels
+
     def full_init(self) -> None:
         """Read the labels of the wrapped data set and choose the images."""
         if self._fully_initialized:

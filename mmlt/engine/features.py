@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 
 import torch
+import torch.nn.functional as F
 from mmengine.config import Config
 from mmengine.dist import is_main_process
 from mmengine.registry import MODELS
@@ -96,6 +97,17 @@ def _inner_datasets(dataset: dict) -> Iterator[dict]:
         yield dataset
 
 
+def with_progress(dataloader: DataLoader) -> Iterator:
+    """The batches, with a progress bar on the main process."""
+    bar = None
+    if is_main_process():
+        bar = ProgressBar(len(dataloader), file=sys.stdout)
+    for batch in dataloader:
+        yield batch
+        if bar is not None:
+            bar.update()
+
+
 @torch.no_grad()
 def extract_features(
     model: nn.Module, dataloader: DataLoader
@@ -115,10 +127,7 @@ def extract_features(
         ValueError: If the features are not pooled.
     """
     model = unwrap(model).eval()
-    bar = None
-    if is_main_process():
-        bar = ProgressBar(len(dataloader), file=sys.stdout)
-    for batch in dataloader:
+    for batch in with_progress(dataloader):
         data = model.data_preprocessor(batch, False)
         features = model.extract_feat(data['inputs'], stage='pre_logits')
         if not isinstance(features, Tensor) or features.dim() != 2:
@@ -129,5 +138,32 @@ def extract_features(
                 "dict(type='GlobalAveragePooling')"
             )
         yield features.cpu(), data['data_samples']
-        if bar is not None:
-            bar.update()
+
+
+@torch.no_grad()
+def extract_box_features(
+    model: nn.Module, dataloader: DataLoader
+) -> Iterator[tuple[Tensor, list]]:
+    """What a box head of class means compares, of the true boxes.
+
+    Args:
+        model (nn.Module): Two-stage detector of MMDetection, wrapped or not,
+            whose box head has a ``describe``; put in evaluation mode.
+        dataloader (DataLoader): As for testing, with annotations.
+
+    Yields:
+        tuple[Tensor, list[DetDataSample]]: (B, D) features of all boxes of a
+        batch on the CPU, and its samples.
+    """
+    model = unwrap(model).eval()
+    roi_head = model.roi_head
+    extract, head = roi_head.bbox_roi_extractor, roi_head.bbox_head
+    for batch in with_progress(dataloader):
+        data = model.data_preprocessor(batch, False)
+        maps = model.extract_feat(data['inputs'])
+        boxes = [each.gt_instances.bboxes for each in data['data_samples']]
+        rois = torch.cat(
+            [F.pad(box, (1, 0), value=k) for k, box in enumerate(boxes)]
+        )
+        x = extract(maps[: extract.num_inputs], rois)
+        yield head.describe(x, head.shared(x)).cpu(), data['data_samples']

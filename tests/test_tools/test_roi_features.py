@@ -14,6 +14,7 @@ from mmengine.runner import Runner
 
 from mmlt.datasets.categories import FASHION_SCENES_CATEGORIES
 from mmlt.engine.launch import CONFIGS
+from mmlt.models.roi_heads import NCMBBoxHead
 
 TOOL = 'dataset_converters/roi_features.py'
 IDS = (7, 3, 5)
@@ -199,6 +200,60 @@ def test_second_stage_trains_the_classifier_alone(folder, method, tmp_path):
         'roi_head.bbox_head.fc_cls'
     }
     assert 'val/lvis/bbox_AP' in runner.message_hub.log_scalars
+
+
+@pytest.mark.parametrize(
+    ('name', 'feature'),
+    [
+        ('roi_features/ncm-fc_roi-features_1e_fashion-scenes.py', 'fc'),
+        ('baselines/ncm-fc_faster-rcnn_r18-small_fpn_1e_fashion-scenes.py',
+         'fc'),
+        ('baselines/ncm-conv_faster-rcnn_r18-small_fpn_1e_fashion-scenes.py',
+         'conv'),
+    ],
+)  # fmt: skip
+def test_class_means_of_true_boxes(
+    folder, name, feature, tmp_path, monkeypatch
+):
+    seen = {}
+
+    def set_means(head, batches):
+        seen['features'] = torch.cat([x for x, _ in batches])
+        seen['labels'] = torch.cat([y for _, y in batches])
+        head.means = torch.randn(head.num_classes, len(head.center))
+
+    monkeypatch.setattr(NCMBBoxHead, 'set_means', set_means)
+    monkeypatch.setattr(np.random, 'randint', lambda views: 0)
+    cfg = small_config(folder, name)
+    cfg.work_dir = str(tmp_path)
+    runner = Runner.from_cfg(cfg)
+    runner.train()
+    assert 'val/lvis/bbox_AP' in runner.message_hub.log_scalars
+    assert seen['labels'].tolist() == [0, 1, 2, 0, 1, 0]
+    model, _ = make(small_config(folder, FIRST), 'train')
+    images = name.replace(
+        'roi_features/ncm-fc_roi-features',
+        'baselines/ncm-fc_faster-rcnn_r18-small_fpn',
+    )
+    cfg = small_config(folder, images)
+    dataset = DATASETS.build(cfg.train_dataloader.dataset)
+    rows = []
+    with torch.no_grad():
+        for item in dataset:
+            batch = model.data_preprocessor(pseudo_collate([item]), False)
+            maps = model.extract_feat(batch['inputs'])
+            (sample,) = batch['data_samples']
+            for box in sample.gt_instances.bboxes:
+                roi = torch.cat([torch.zeros(1), box])[None]
+                x = model.roi_head.bbox_roi_extractor(maps[:4], roi)
+                if feature == 'conv':
+                    rows.append(x.mean((2, 3))[0])
+                    continue
+                first, last = model.roi_head.bbox_head.shared_fcs
+                rows.append(last(first(x.flatten(1)).relu())[0])
+    torch.testing.assert_close(
+        seen['features'], torch.stack(rows), rtol=1e-4, atol=1e-4
+    )
 
 
 def test_images_that_are_missing(folder):

@@ -111,6 +111,15 @@ def box_scores(loss: nn.Module, scores: Tensor, rest: list) -> Values:
     return named(loss.get_activation(scores))
 
 
+def softmax_box_loss(head: nn.Module, maps: Tensor, rest: list) -> Values:
+    """Losses of a box head with MMDetection's cross entropy."""
+    return named(head.loss_cls(head(maps)[0], *rest, avg_factor=B))
+
+
+def softmax_box_scores(head: nn.Module, maps: Tensor, rest: list) -> Values:
+    return named(head(maps)[0].softmax(1))
+
+
 def head_scores(head: nn.Module, feature: Tensor, samples: list) -> Values:
     predicted = head.predict((feature,), samples)
     return named([sample.pred_score for sample in predicted])
@@ -145,6 +154,14 @@ def feature_loss(module: nn.Module, inputs: Tensor, rest: None) -> Values:
         loss = loss + (weight.view_as(each) * each).mean()
     detached = {name: each.detach() for name, each in features.items()}
     return {'loss': loss, **detached}
+
+
+def box_means_batch(head: nn.Module) -> tuple[Tensor, list]:
+    """Maps of RoIs, and boxes, once the head has means."""
+    x = torch.randn(B, D, 2, 2)
+    features = head.describe(x, head.shared(x).detach())
+    head.set_means([(features, torch.arange(B) % C)])
+    return x, boxes()
 
 
 def roi_batch(head: nn.Module) -> tuple[Tensor, list]:
@@ -200,6 +217,10 @@ BOX_HEAD = Kind(
     lambda head, maps, rest: box_scores(head.loss_cls, head(maps)[0], rest),
     dict(num_classes=C, in_channels=D, fc_out_channels=D, roi_feat_size=2),
 )
+SOFTMAX_BOX_HEAD = BOX_HEAD._replace(
+    loss=softmax_box_loss, predict=softmax_box_scores
+)
+NCM_BOX_HEAD = SOFTMAX_BOX_HEAD._replace(batch=box_means_batch)
 ROI_HEAD = Kind(
     roi_batch,
     roi_loss,
@@ -317,6 +338,9 @@ MODEL_CASES = {
     ),
     'MultiLabelLogitAdjustedLoss': Case(MULTI_LABEL),
     'MultiLabelOLTRHead': Case(MEMORY_HEAD),
+    'NCMBBoxHead': Case(
+        NCM_BOX_HEAD, (dict(feature='fc'), dict(feature='conv'))
+    ),
     'NCMHead': Case(
         NCM_HEAD,
         (
@@ -350,6 +374,7 @@ MODEL_CASES = {
     'SoftmaxFocalLoss': Case(
         SOFTMAX, ({}, dict(class_weight='effective_number'))
     ),
+    'TauNormBBoxHead': Case(SOFTMAX_BOX_HEAD),
     'VSLoss': Case(SOFTMAX),
 }
 """For each registered model, what is checked."""

@@ -13,3 +13,7 @@ scales_only = dict(
     trainable=['roi_head.bbox_head.fc_cls.scale'],
 )
 scaled_classifier = dict(cls_predictor_cfg=dict(type='mmlt.ScaledLinear'))
+# Nearest class mean trains nothing, and sees each image once.
+each_once = dict(
+    _delete_=True, type='DefaultSampler', shuffle=False, round_up=False
+)

@@ -5,25 +5,29 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from mmengine.dist import all_reduce
 from mmengine.runner import EpochBasedTrainLoop
+from torch import Tensor
 from torch.utils.data import DataLoader
 
-from mmlt.engine.features import extract_features
+from mmlt.engine.features import extract_box_features, extract_features
 from mmlt.engine.first_stage import (
     check_first_stage,
     random_parameters,
     shorten,
 )
-from mmlt.models.heads import NCMHead
+from mmlt.models.class_means import ClassMeans
 from mmlt.models.unwrap import unwrap
 from mmlt.registry import LOOPS
 
 
 @LOOPS.register_module()
 class ClassMeansLoop(EpochBasedTrainLoop):
-    """One pass over the training set that sets the means of an ``NCMHead``.
+    """One pass over the training set that sets the means of the classes.
 
-    Hooks, validation and checkpoints are those of a training of one epoch.
+    Those of an ``NCMHead`` from images of one label, those of an
+    ``NCMBBoxHead`` from the true boxes. Hooks, validation and checkpoints are
+    those of a training of one epoch.
     All ranks together must see each image once, and as in testing: the
     training set has the pipeline of the test set and a sampler that repeats
     nothing. The features of the training set are kept in memory until then.
@@ -64,11 +68,18 @@ class ClassMeansLoop(EpochBasedTrainLoop):
                 'max_epochs of ClassMeansLoop must be 1, since a second pass '
                 f'would find the same means, got {max_epochs!r}'
             )
-        head = getattr(unwrap(runner.model), 'head', None)
-        if not isinstance(head, NCMHead):
+        model = unwrap(runner.model)
+        self.of_boxes = hasattr(model, 'roi_head')
+        owner, name = (
+            (model.roi_head, 'bbox_head') if self.of_boxes else (model, 'head')
+        )
+        head = getattr(owner, name, None)
+        if not isinstance(head, ClassMeans):
+            ours = 'NCMBBoxHead' if self.of_boxes else 'NCMHead'
             raise TypeError(
-                'ClassMeansLoop sets the means of an NCMHead, but the head is '
-                f"a {type(head).__name__}: use head=dict(type='mmlt.NCMHead')"
+                f'ClassMeansLoop sets the means of an {ours}, but the {name} '
+                f"is a {type(head).__name__}: use {name}=dict(type='mmlt."
+                f"{ours}')"
             )
         check_first_stage(runner._load_from)
         super().__init__(runner, dataloader, max_epochs, **kwargs)
@@ -87,11 +98,14 @@ class ClassMeansLoop(EpochBasedTrainLoop):
                 '--cfg-options load_from=PATH'
             )
         runner.call_hook('before_train_epoch')
-        batches = [
-            (features, _labels(samples))
-            for features, samples in extract_features(model, self.dataloader)
-        ]
-        number = self.head.set_means(batches)
+        extract = extract_box_features if self.of_boxes else extract_features
+        labels = _labels_of_boxes if self.of_boxes else _labels
+        batches = []
+        number = torch.tensor(0)
+        for features, samples in extract(model, self.dataloader):
+            batches.append((features, labels(samples)))
+            number += len(samples)
+        all_reduce(number)
         expected = len(self.dataloader.dataset)
         if number != expected:
             raise ValueError(
@@ -100,11 +114,12 @@ class ClassMeansLoop(EpochBasedTrainLoop):
                 "'DefaultSampler', shuffle=False, round_up=False), without "
                 'drop_last'
             )
+        self.head.set_means(batches)
         runner.call_hook('after_train_epoch')
         self._epoch += 1
 
 
-def _labels(samples: list) -> torch.Tensor:
+def _labels(samples: list) -> Tensor:
     labels = [sample.gt_label.cpu() for sample in samples]
     if any(label.numel() != 1 for label in labels):
         raise ValueError(
@@ -112,3 +127,7 @@ def _labels(samples: list) -> torch.Tensor:
             'means need single-label data'
         )
     return torch.cat(labels)
+
+
+def _labels_of_boxes(samples: list) -> Tensor:
+    return torch.cat([sample.gt_instances.labels for sample in samples]).cpu()

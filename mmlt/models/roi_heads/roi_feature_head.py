@@ -16,6 +16,25 @@ from torch import Tensor, nn
 from mmlt.registry import MODELS
 
 
+class TrueRows(nn.Module):
+    """RoI extractor of features that were read: the rows that are no padding.
+
+    Takes the features of all images, (N, 1, R, D), whose first RoIs are
+    meant, or those of the RoIs, one row each, which it returns as they are.
+    """
+
+    num_inputs = 1
+
+    def forward(self, x: tuple[Tensor], rois: Tensor) -> Tensor:
+        """(sum of RoIs, D), in the order of ``rois`` (sum of RoIs, 5)."""
+        (features,) = x
+        if features.dim() == 2:
+            return features
+        number = rois[:, 0].long().bincount(minlength=len(features))
+        position = torch.arange(features.size(2), device=features.device)
+        return features[:, 0][position < number[:, None]]
+
+
 @MODELS.register_module()
 class RoIFeatureHead(StandardRoIHead):
     """Assign, sample, train and test RoIs whose features were read.
@@ -70,6 +89,7 @@ class RoIFeatureHead(StandardRoIHead):
         head.shared_convs = nn.ModuleList()
         head.shared_fcs = nn.ModuleList([nn.Identity()])
         self.bbox_head = head
+        self.bbox_roi_extractor = TrueRows()
 
     def bbox_loss(
         self, x: tuple[Tensor], sampling_results: list[SamplingResult]
@@ -80,22 +100,3 @@ class RoIFeatureHead(StandardRoIHead):
             for features, result in zip(x[0], sampling_results, strict=True)
         ]
         return super().bbox_loss((torch.cat(rows),), sampling_results)
-
-    def _bbox_forward(self, x: tuple[Tensor], rois: Tensor) -> dict:
-        """Scores and box deltas of the RoIs, in their order.
-
-        Args:
-            x (tuple[Tensor]): Features of the RoIs, one row each; or of all
-                images, (N, 1, R, D), whose first RoIs are meant.
-            rois (Tensor): (sum of RoIs, 5), the first column says of which
-                image.
-        """
-        features = x[0]
-        if features.dim() == 4:
-            number = rois[:, 0].long().bincount(minlength=len(features))
-            position = torch.arange(features.size(2), device=features.device)
-            features = features[:, 0][position < number[:, None]]
-        cls_score, bbox_pred = self.bbox_head(features)
-        return dict(
-            cls_score=cls_score, bbox_pred=bbox_pred, bbox_feats=features
-        )
