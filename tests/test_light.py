@@ -40,6 +40,7 @@ DETECTION_MODULES = {
     'mmlt.models.roi_heads.bags_bbox_head',
     'mmlt.models.roi_heads.foreground_bbox_heads',
     'mmlt.models.roi_heads.roi_feature_head',
+    'mmlt.models.stitching',
 }
 DETECTION_TOOLS = {
     'analysis_tools/per_class_ap.py',
