@@ -118,6 +118,34 @@ def test_crowded_canvas(tool):
         tool.compose([garment(rng)] * 12, [(0, 0, 0)] * 12, style, rng)
 
 
+def test_crowds_of_small_garments(tool, source, tmp_path, scenes):
+    paths = ['--source', str(source), '--out', str(tmp_path)]
+    style = ['--canvas', '128', '--garments', '3', '--sizes', '30', '50']
+    crowds = ['--crowds', '0.1', '--crowd-times', '5']
+    crowds += ['--crowd-sizes', '8', '20']
+    number = ['--num-train', '40', '--num-val', '20', '--least-val', '1']
+    tool.main([*paths, *style, *crowds, *number, '--no-masks'])
+    content = load(tmp_path, 'train')
+    assert content['info']['arguments']['crowds'] == 0.1
+    assert 'crowds' not in load(scenes, 'train')['info']['arguments']
+    sides = {image['id']: [] for image in content['images']}
+    for entry in content['annotations']:
+        sides[entry['image_id']].append(max(entry['bbox'][2:]))
+    sides = list(sides.values())
+    # Four of forty scenes have those of five each, 3 on average.
+    assert sum(map(len, sides[:4])) > 0.7 * 4 * 5 * 3
+    assert max(map(max, sides[:4])) < 20 * 1.3
+    # Others cover a part of a garment.
+    assert np.median(np.concatenate(sides[4:])) > 30
+
+
+def test_bad_crowds(tool):
+    with pytest.raises(ValueError, match=r'crowds must be .* got 1.5'):
+        tool.main(['--crowds', '1.5'])
+    with pytest.raises(ValueError, match='crowd-times must be >= 1, got 0'):
+        tool.main(['--crowds', '0.5', '--crowd-times', '0'])
+
+
 @pytest.mark.parametrize(
     ('kwargs', 'match'),
     [

@@ -16,12 +16,19 @@ Fewer and larger garments, for multi-label classification::
         --out data/fashion_scenes_multi_label --garments 3 --canvas 224 \\
         --sizes 60 100 --occlusion 0.4 --imbalance 100
 
+Many small garments in a tenth of the scenes, few larger ones in the others::
+
+    python tools/dataset_converters/fashion_scenes.py \\
+        --out data/fashion_scenes_small --canvas 192 --garments 2 \\
+        --sizes 56 144 --crowds 0.1 --crowd-times 9
+
 Masks are encoded by pycocotools, which ``--no-masks`` does without.
 """
 
 import argparse
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -31,6 +38,7 @@ from matplotlib.patches import Rectangle
 from scene_generator import (
     SceneStyle,
     compose,
+    crowd,
     deal,
     train_counts,
     val_counts,
@@ -124,7 +132,7 @@ def make_split(
     split: str,
     scenes: list[np.ndarray],
     kinds: list[np.ndarray],
-    style: SceneStyle,
+    styles: list[SceneStyle],
     out: Path,
     seed: int,
     encode: Callable[[np.ndarray], dict] | None,
@@ -139,7 +147,9 @@ def make_split(
     used = [0] * len(kinds)
     images, annotations = [], []
     (out / split).mkdir(parents=True, exist_ok=True)
-    for number, categories in enumerate(scenes):
+    for number, (categories, style) in enumerate(
+        zip(scenes, styles, strict=True)
+    ):
         garments = []
         for kind in (categories // len(COLOURS)).tolist():
             deck = decks[kind]
@@ -253,24 +263,50 @@ def draw(folder: Path, path: Path, columns: int = 6, rows: int = 2) -> None:
     figure.savefig(path, dpi=75)
 
 
+def check_crowds(args: argparse.Namespace) -> None:
+    """See whether some scenes can be crowds.
+
+    Raises:
+        ValueError: If not.
+    """
+    if not 0 <= args.crowds <= 1:
+        raise ValueError(
+            f'crowds must be a share of scenes in [0, 1], got {args.crowds}'
+        )
+    if args.crowd_times < 1:
+        raise ValueError(f'crowd-times must be >= 1, got {args.crowd_times}')
+
+
 def make(args: argparse.Namespace) -> None:
     style = SceneStyle(
         args.canvas, tuple(args.sizes), args.rotation, args.occlusion
     )
+    check_crowds(args)
     encode = load_encoder() if args.masks else None
     kinds = {split: read_garments(args.source, split) for split in IDX_FILES}
     rng = np.random.default_rng([args.seed, 0])
+    num = dict(train=args.num_train, val=args.num_val)
+    crowds = {split: round(args.crowds * num[split]) for split in num}
+    # Scenes before some of them are joined to crowds.
+    parts = {
+        split: num[split] + crowds[split] * (args.crowd_times - 1)
+        for split in num
+    }
     counts = train_counts(
-        round(args.garments * args.num_train), args.imbalance, rng
+        round(args.garments * parts['train']), args.imbalance, rng
     )
     frequent = counts > LARGEST_OF_GROUP['c']
     val = val_counts(
-        counts, round(args.garments * args.num_val), args.least_val
+        counts, round(args.garments * parts['val']), args.least_val
     )
-    scenes = {
-        'train': deal(counts, frequent, args.num_train, rng),
-        'val': deal(val, frequent, args.num_val, rng),
-    }
+    scenes, styles = {}, {}
+    for split, instances in (('train', counts), ('val', val)):
+        dealt = deal(instances, frequent, parts[split], rng)
+        scenes[split] = crowd(dealt, crowds[split], args.crowd_times)
+        styles[split] = [style] * num[split]
+        if crowds[split]:
+            small = replace(style, sizes=tuple(args.crowd_sizes))
+            styles[split][: crowds[split]] = [small] * crowds[split]
     categories = describe_categories(scenes['train'])
     folder = args.out / 'annotations'
     folder.mkdir(parents=True, exist_ok=True)
@@ -279,7 +315,7 @@ def make(args: argparse.Namespace) -> None:
             split,
             scenes[split],
             kinds[split],
-            style,
+            styles[split],
             args.out,
             args.seed,
             encode,
@@ -291,6 +327,7 @@ def make(args: argparse.Namespace) -> None:
                     key: value
                     for key, value in vars(args).items()
                     if key not in ('source', 'out', 'figure', 'masks')
+                    and (args.crowds or not key.startswith('crowd'))
                 },
             },
             'licenses': [],
@@ -320,6 +357,20 @@ def main(argv: list[str] | None = None) -> None:
     add('--num-val', type=int, default=500, help='val scenes')
     add('--garments', type=float, default=6, help='in a scene, on average')
     add('--sizes', type=float, nargs=2, default=(20, 70), help='in pixels')
+    add('--crowds', type=float, default=0, help='share of crowded scenes')
+    add(
+        '--crowd-times',
+        type=int,
+        default=6,
+        help='garments in a crowd, over those in another scene',
+    )
+    add(
+        '--crowd-sizes',
+        type=float,
+        nargs=2,
+        default=(8, 24),
+        help='of the garments in a crowd, in pixels',
+    )
     add('--canvas', type=int, default=160, help='side of a scene, in pixels')
     add('--rotation', type=float, default=15, help='largest, in degrees')
     add('--occlusion', type=float, default=0.3, help='largest share covered')

@@ -238,3 +238,21 @@ def deal(
         rng.permutation([anchor, *part])
         for anchor, part in zip(first, parts, strict=True)
     ]
+
+
+def crowd(
+    scenes: list[np.ndarray], num_crowds: int, times: int
+) -> list[np.ndarray]:
+    """Join the first scenes to crowds, of the garments of several each.
+
+    Args:
+        scenes (list[np.ndarray]): Categories of each scene.
+        num_crowds (int): Crowds to make.
+        times (int): Scenes in a crowd.
+    """
+    joined = num_crowds * times
+    crowds = [
+        np.concatenate(scenes[start : start + times])
+        for start in range(0, joined, times)
+    ]
+    return crowds + scenes[joined:]
