@@ -32,6 +32,7 @@ DETECTION_MODULES = {
     'mmlt.analysis.per_class_ap',
     'mmlt.analysis.report.detections',
     'mmlt.datasets.fashion_scenes',
+    'mmlt.engine.hooks.stitcher_hook',
     'mmlt.engine.roi_features',
     'mmlt.evaluation.lvis',
     'mmlt.evaluation.metrics.detections',
@@ -40,6 +41,7 @@ DETECTION_MODULES = {
     'mmlt.models.roi_heads.bags_bbox_head',
     'mmlt.models.roi_heads.foreground_bbox_heads',
     'mmlt.models.roi_heads.roi_feature_head',
+    'mmlt.models.size_shares',
     'mmlt.models.stitching',
 }
 DETECTION_TOOLS = {

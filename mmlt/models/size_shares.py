@@ -1,0 +1,358 @@
+r"""Which part of the losses of a detector objects of each size have.
+
+`Stitcher <https://arxiv.org/abs/2004.12432>`_, section 3.3: of the box
+regression loss L of all positives, the part of those whose object has an area
+in a range, :math:`L^s / L`. The classification loss of positives goes alike.
+
+Shape letters: P positives, R RoIs or anchors, S sizes.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import torch
+from mmdet.models.dense_heads import AnchorHead, ATSSHead, FCOSHead
+from mmdet.models.losses import SeesawLoss
+from mmdet.models.roi_heads import CascadeRoIHead, StandardRoIHead
+from mmdet.models.roi_heads.bbox_heads import BBoxHead
+from mmdet.models.task_modules.samplers import PseudoSampler
+from mmdet.structures.bbox import cat_boxes, get_box_tensor
+from torch import Tensor, nn
+
+from mmlt.checks import check_list
+from mmlt.class_stats.sizes import COCO_BOUNDS, check_bounds
+
+from .losses import BAGSLoss, FederatedLoss
+
+LOSSES = ('box', 'cls')
+# Their loss of an RoI is not known without the other ones.
+OF_A_BATCH = (BAGSLoss, FederatedLoss, SeesawLoss)
+
+
+def box_area(boxes: Tensor) -> Tensor:
+    """(P,) areas of (P, 4) corners."""
+    return (boxes[:, 2:] - boxes[:, :2]).prod(dim=1)
+
+
+def size_sums(value: Tensor, area: Tensor, bounds: Sequence[float]) -> Tensor:
+    """Sum values by size.
+
+    Args:
+        value (Tensor): (P,) of objects.
+        area (Tensor): (P,) of them.
+        bounds (Sequence[float]): S - 1 rising areas, each the first of the
+            next size.
+
+    Returns:
+        Tensor: (S,) sums.
+    """
+    size = sum((area >= bound).long() for bound in bounds)
+    sums = value.new_zeros(len(bounds) + 1)
+    return sums.index_add_(0, size, value)
+
+
+def first_rows(mask: Tensor, number: int) -> tuple[Tensor, Tensor]:
+    """Where a mask is true, without waiting for the device.
+
+    Args:
+        mask (Tensor): (R,) bool.
+        number (int): Rows to return, at least as many as are true.
+
+    Returns:
+        tuple: (number,) rows in rising order, and (number,) bool, False where
+        there was no row left.
+    """
+    rank = mask.cumsum(0)
+    place = torch.where(mask, rank - 1, number)
+    rows = rank.new_zeros(number + 1)
+    rows.scatter_(0, place, torch.arange(len(mask), device=mask.device))
+    taken = torch.arange(number, device=mask.device) < mask.sum()
+    return rows[:-1], taken
+
+
+class SizeShares:
+    """Sums the losses of positives by the size of their objects.
+
+    Attached to a detector, it reads what goes into its losses in training and
+    evaluates those of the positives again: no forward pass of the network, no
+    wait for the device, and no influence on the training.
+
+    It knows the box heads of ``StandardRoIHead`` and ``CascadeRoIHead`` (all
+    stages, by their weights), and ``RetinaHead`` and other plain
+    ``AnchorHead``, ``ATSSHead`` and ``FCOSHead``.
+
+    Args:
+        model (nn.Module): A detector without wrappers, see
+            :func:`mmlt.models.unwrap.unwrap`.
+        bounds (Sequence[float]): S - 1 rising areas in square pixels at the
+            scale of the network's input, each the first of the next size.
+            Defaults to those of COCO: small < 32^2, medium < 96^2, large.
+        losses (Sequence[str]): ``'box'``, ``'cls'`` or both.
+
+    Raises:
+        TypeError: If the losses of the model cannot be read.
+        ValueError: If bounds or losses are none.
+
+    Note:
+        ATSS divides its box loss by the sum over all levels of the batch
+        afterwards: its sums are right up to a common factor.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        bounds: Sequence[float] = COCO_BOUNDS,
+        losses: Sequence[str] = LOSSES,
+    ) -> None:
+        self.bounds = check_bounds(bounds)
+        self.losses = check_list('losses', losses)
+        if {*self.losses} - {*LOSSES}:
+            raise ValueError(
+                f'losses must hold one or both of {LOSSES}, got {losses!r}'
+            )
+        self._sums: dict[str, list[Tensor]] = {x: [] for x in self.losses}
+        for head, weight in _heads_and_weights(model):
+            reader = _reader_of(head)
+            self._check_losses(head)
+            reader(head, self.losses, weight, self._add)
+        self._like = next(model.parameters())
+
+    def take(self) -> dict[str, Tensor]:
+        """The sums since the last call.
+
+        Returns:
+            dict[str, Tensor]: (S,) float32 for each of ``losses``, on the
+            device of the model; zeros without a positive.
+        """
+        zeros = self._like.new_zeros(len(self.bounds) + 1, dtype=torch.float)
+        taken = {name: sum(parts, zeros) for name, parts in self._sums.items()}
+        for parts in self._sums.values():
+            parts.clear()
+        return taken
+
+    def _add(self, name: str, value: Tensor, area: Tensor) -> None:
+        self._sums[name].append(size_sums(value, area, self.bounds))
+
+    def _check_losses(self, head: nn.Module) -> None:
+        if 'cls' in self.losses and isinstance(head.loss_cls, OF_A_BATCH):
+            raise TypeError(
+                f'loss_cls={type(head.loss_cls).__name__} is one of a batch, '
+                'of which a positive has no part of its own; measure the box '
+                "loss alone: losses=('box',), feedback='box'"
+            )
+
+
+class _Inputs(NamedTuple):
+    """What a loss of MMDetection is called with."""
+
+    pred: Tensor
+    target: Tensor
+    weight: Tensor | None = None
+    avg_factor: Any = None
+    reduction_override: str | None = None
+
+    def losses(self, loss: nn.Module, rows: Tensor | slice) -> Tensor:
+        """(P,) losses of rows, as parts of the whole."""
+        weight = None if self.weight is None else self.weight[rows]
+        # With weights, box losses look whether all are 0, and wait for it.
+        value = loss.forward(
+            self.pred[rows], self.target[rows], reduction_override='none'
+        ).float()
+        if weight is not None:
+            if weight.dim() > value.dim():
+                weight = weight.mean(dim=-1)
+            elif weight.dim() < value.dim():
+                weight = weight.unsqueeze(-1)
+            value = value * weight
+        if value.dim() > 1:
+            value = value.sum(dim=1)
+        return value / self.avg_factor
+
+
+class _Positives(NamedTuple):
+    """Areas (P,) of objects, and the rows of their positives."""
+
+    area: Tensor
+    rows: Tensor
+    taken: Tensor
+
+
+class _Reader:
+    """Reads the losses of a head, called for classes and then for boxes.
+
+    Args:
+        head (nn.Module): With ``loss_cls`` and ``loss_bbox``.
+        losses (Sequence[str]): As in :class:`SizeShares`.
+        weight (float): Factor of the losses.
+        add (Callable): Takes a name, (P,) losses and (P,) areas.
+    """
+
+    # Whether boxes have the rows of scores, or are those of positives.
+    all_boxes = False
+
+    def __init__(
+        self,
+        head: nn.Module,
+        losses: Sequence[str],
+        weight: float,
+        add: Callable[[str, Tensor, Tensor], None],
+    ) -> None:
+        self.num_classes = head.num_classes
+        self.losses = losses
+        self.weight = weight
+        self.add = add
+        self.positives: list[_Positives] = []
+        head.loss_cls.register_forward_pre_hook(
+            self._before_cls, with_kwargs=True
+        )
+        head.loss_bbox.register_forward_hook(self._after_box, with_kwargs=True)
+
+    def next_positives(self, boxes: Tensor, labels: Tensor) -> _Positives:
+        """Those of the present call, of ground-truth boxes and (R,) labels."""
+        return self.positives.pop(0)
+
+    def is_positive(self, labels: Tensor) -> Tensor:
+        """(R,) bool: not the background, which is the last class."""
+        return (labels >= 0) & (labels < self.num_classes)
+
+    @torch.compiler.disable
+    def _before_cls(self, loss: nn.Module, args: tuple, kwargs: dict) -> None:
+        # As it is before the call, after which it may have counted.
+        still = copy.copy(loss)
+        still.training = False
+        still._buffers = {
+            name: None if buffer is None else buffer.clone()
+            for name, buffer in loss._buffers.items()
+        }
+        inputs = _Inputs(*args, **kwargs)
+        # Without a positive, it is kept until the next step.
+        self._cls = still, inputs._replace(pred=inputs.pred.detach())
+
+    @torch.compiler.disable
+    @torch.no_grad()
+    def _after_box(
+        self, loss: nn.Module, args: tuple, kwargs: dict, output: Tensor
+    ) -> None:
+        box = _Inputs(*args, **kwargs)
+        # A head's other use of it, as CARL has.
+        if not loss.training or box.reduction_override is not None:
+            return
+        loss_cls, cls = self._cls
+        area, rows, taken = self.next_positives(box.target, cls.target)
+        box_rows = rows if self.all_boxes else slice(None)
+        for name, module, inputs, which in (
+            ('box', loss, box, box_rows),
+            ('cls', loss_cls, cls, rows),
+        ):
+            if name in self.losses:
+                value = inputs.losses(module, which).masked_fill(~taken, 0)
+                self.add(name, self.weight * value, area)
+
+
+class _SampledReader(_Reader):
+    """Of RoIs, whose targets are those of a sampler."""
+
+    def __init__(self, head: nn.Module, *args: Any) -> None:
+        super().__init__(head, *args)
+        get_targets = head.get_targets
+
+        def get_and_read(*args: Any, **kwargs: Any) -> tuple:
+            targets = get_targets(*args, **kwargs)
+            self._read(targets[0], *args, **kwargs)
+            return targets
+
+        head.get_targets = get_and_read
+
+    @torch.compiler.disable
+    def _read(self, labels: Tensor, samples: list, *_: Any, **__: Any) -> None:
+        self.positives = [self.of_samples(labels, samples)]
+
+    def of_samples(self, labels: Tensor, samples: list) -> _Positives:
+        """Positives come in the order of their rows."""
+        boxes = cat_boxes([sample.pos_gt_bboxes for sample in samples])
+        area = box_area(get_box_tensor(boxes))
+        found = first_rows(self.is_positive(labels), len(area))
+        return _Positives(area, *found)
+
+
+class _AnchorReader(_SampledReader):
+    """Of anchors: one call a level, of all anchors."""
+
+    all_boxes = True
+
+    def __init__(self, head: nn.Module, *args: Any) -> None:
+        super().__init__(head, *args)
+        self.known = head._raw_positive_infos
+
+    @torch.compiler.disable
+    def _read(self, levels: list[Tensor], *_: Any, **__: Any) -> None:
+        # (B, A) labels of the anchors of all levels.
+        labels = torch.cat(levels, dim=1)
+        samples = self.known['sampling_results']
+        area, rows, _ = self.of_samples(labels.flatten(), samples)
+        areas = area.new_zeros(labels.numel()).scatter_(0, rows, area)
+        widths = [level.size(1) for level in levels]
+        areas = areas.view_as(labels).split(widths, dim=1)
+        self.positives = [
+            self._of_level(*level, most=max(len(area), 1))
+            for level in zip(levels, areas, strict=True)
+        ]
+
+    def _of_level(
+        self, labels: Tensor, areas: Tensor, most: int
+    ) -> _Positives:
+        positive = self.is_positive(labels.flatten())
+        # Losses of MMDetection give no rows for none: there is always one.
+        rows, taken = first_rows(positive, min(most, labels.numel()))
+        return _Positives(areas.flatten()[rows], rows, taken)
+
+
+class _PointReader(_Reader):
+    """Of positives whose targets are boxes."""
+
+    def next_positives(self, boxes: Tensor, labels: Tensor) -> _Positives:
+        positive = self.is_positive(labels)
+        return _Positives(box_area(boxes), *first_rows(positive, len(boxes)))
+
+
+def _heads_and_weights(
+    model: nn.Module,
+) -> Iterator[tuple[nn.Module | None, float]]:
+    roi_head = getattr(model, 'roi_head', None)
+    if isinstance(roi_head, CascadeRoIHead):
+        weights = roi_head.stage_loss_weights
+        yield from zip(roi_head.bbox_head, weights, strict=True)
+    elif isinstance(roi_head, StandardRoIHead):
+        yield roi_head.bbox_head, 1.0
+    else:
+        yield getattr(model, 'bbox_head', roi_head), 1.0
+
+
+def _reader_of(head: nn.Module | None) -> type[_Reader]:
+    """What can read it: known methods, that it does not replace."""
+    of_level = ('loss_by_feat', 'loss_by_feat_single')
+    of_image = ('get_targets', '_get_targets_single')
+    for base, methods, reader in (
+        (BBoxHead, ('loss', 'loss_and_target', *of_image), _SampledReader),
+        (ATSSHead, of_level, _PointReader),
+        (AnchorHead, of_level + of_image, _AnchorReader),
+        (FCOSHead, of_level[:1], _PointReader),
+    ):
+        if isinstance(head, base) and all(
+            getattr(type(head), name) is getattr(base, name)
+            for name in methods
+        ):
+            sampler = getattr(head, 'sampler', None)
+            if reader is _AnchorReader and type(sampler) is not PseudoSampler:
+                continue
+            if not getattr(head, 'with_reg', True):
+                continue
+            return reader
+    raise TypeError(
+        f'the losses of {type(head).__name__} cannot be read by size; known '
+        'are the box heads of StandardRoIHead and CascadeRoIHead, and '
+        'RetinaHead, ATSSHead, FCOSHead and what keeps their losses'
+    )
