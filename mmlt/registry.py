@@ -24,8 +24,9 @@ from mmlt.compat import has_mmdet
 
 # What is there with MMDetection only.
 DETECTION_TYPES = (
-    'BAGSBBoxHead', 'FashionScenes', 'LVISMetric', 'NCMBBoxHead',
-    'RoIFeatureHead', 'ShotCocoMetric', 'TauNormBBoxHead',
+    'BAGSBBoxHead', 'FashionScenes', 'LVISMetric', 'LossShareHook',
+    'NCMBBoxHead', 'RoIFeatureHead', 'ShotCocoMetric', 'StitcherHook',
+    'TauNormBBoxHead',
 )  # fmt: skip
 
 

@@ -15,17 +15,21 @@ from uuid import uuid4
 import numpy as np
 import torch
 from mmengine import registry
+from mmengine.config import Config
 from mmengine.dataset import DefaultSampler
 from mmengine.registry import DefaultScope
 from mmengine.runner import Runner
+from mmengine.structures import InstanceData
 from mmengine.utils import is_seq_of
 from mmpretrain.structures import DataSample
 from torch.utils.data import Dataset
 
+import mmlt
 from mmlt.class_stats import collect_class_stats
 from mmlt.class_stats.receiver import ClassStatsReceiver
 from mmlt.registry import DETECTION_TYPES
 
+CONFIGS = Path(mmlt.__file__).parent / '.mim' / 'configs'
 CASES = Path(__file__).parents[1] / 'tools' / 'benchmarks' / 'cases.py'
 VOC_OBJECT = '<object><name>cat</name><difficult>0</difficult></object>'
 
@@ -97,6 +101,24 @@ def write_files(folder):
     )
 
 
+class Boxes(Patches):
+    """Sixteen images of 32 x 32 pixels with a box each."""
+
+    def get_data_info(self, index):
+        label = range(16)[index] % 8
+        return dict(instances=[dict(bbox_label=label, bbox=[1, 1, 20, 20])])
+
+    def __getitem__(self, index):
+        from mmdet.structures import DetDataSample
+
+        sample = DetDataSample(metainfo=dict(img_shape=(32, 32)))
+        sample.gt_instances = InstanceData(
+            bboxes=torch.tensor([[1.0, 1, 20, 20]]),
+            labels=torch.tensor([range(16)[index] % 8]),
+        )
+        return dict(inputs=torch.ones(3, 32, 32), data_samples=sample)
+
+
 class Objects(Patches):
     """Sixteen images with an object each, one of the class 0."""
 
@@ -129,10 +151,12 @@ def runner(folder, model=(), **kwargs):
     head = dict(type='LinearClsHead', num_classes=8, in_channels=16)
     backbone = dict(type='mmlt.CIFARResNet', depth=20, base_channels=4)
     neck = dict(type='GlobalAveragePooling')
-    model = dict(
-        dict(type='ImageClassifier', backbone=backbone, neck=neck, head=head),
-        **dict(model),
-    )
+    if 'neck' not in model:
+        model = {
+            **dict(type='ImageClassifier', backbone=backbone),
+            **dict(neck=neck, head=head),
+            **dict(model),
+        }
     loader = dict(
         dataset=Patches(),
         batch_size=8,
@@ -152,13 +176,13 @@ def runner(folder, model=(), **kwargs):
         val_dataloader=loader,
         val_evaluator=dict(type='Accuracy'),
         optim_wrapper=OPTIM_WRAPPER,
+        default_scope='mmpretrain',
     )
     config.update(kwargs)
     return Runner(
         model=model,
         work_dir=str(folder),
         default_hooks=hooks,
-        default_scope='mmpretrain',
         experiment_name=uuid4().hex,
         log_level='ERROR',
         **config,
@@ -181,6 +205,29 @@ def with_head(**kwargs):
     return dict(model=dict(head={**head, **kwargs}))
 
 
+def detection():
+    """Two steps of a narrow RetinaNet."""
+    path = CONFIGS / '_base_/models/retinanet_r18-small_fpn.py'
+    model = Config.fromfile(path).model
+    model.backbone.base_channels = 4
+    model.neck.update(in_channels=[4, 8, 16, 32], out_channels=8)
+    model.bbox_head.update(num_classes=8, in_channels=8, feat_channels=8)
+    loader = dict(
+        dataset=Boxes(), batch_size=2, num_workers=0,
+        sampler=dict(type='DefaultSampler', shuffle=True),
+        collate_fn=dict(type='pseudo_collate'),
+    )  # fmt: skip
+    return dict(
+        model=model,
+        train_cfg=dict(by_epoch=False, max_iters=2),
+        train_dataloader=loader,
+        val_cfg=None,
+        val_dataloader=None,
+        val_evaluator=None,
+        default_scope='mmdet',
+    )
+
+
 RUNS = {
     'AlphaScheduleHook': dict(
         model=BBN,
@@ -198,6 +245,8 @@ RUNS = {
     ),
     'DeferredReweightHook': with_head(loss=LOSS),
     'ClassMeansLoop': with_head(type='mmlt.NCMHead'),
+    'LossShareHook': detection(),
+    'StitcherHook': detection(),
 }  # fmt: skip
 """What the training of a hook or loop needs."""
 

@@ -29,6 +29,8 @@ from mmpretrain.structures import DataSample
 import mmlt
 from mmlt.class_stats import ClassStats
 from mmlt.datasets.roi_features import save_roi_features
+from mmlt.models.size_shares import SizeShares
+from mmlt.models.stitching import stitch
 
 ROOT = Path(mmlt.__file__).parent / '.mim' / 'configs'
 CONFIGS = sorted(
@@ -264,6 +266,12 @@ def make_scenes(model: ConfigDict) -> dict:
     return {'inputs': list(images), 'data_samples': samples}
 
 
+def stitch_scenes(batch: dict) -> dict:
+    """One image of four, as StitcherHook makes them."""
+    images, samples = stitch(2 * batch['inputs'], 2 * batch['data_samples'], 4)
+    return {'inputs': images, 'data_samples': samples}
+
+
 def step(cfg, model, batch, stats) -> None:
     """Train on the batch under mmlt's hooks of the config."""
     runner = SimpleNamespace(
@@ -281,7 +289,11 @@ def step(cfg, model, batch, stats) -> None:
             part.set_class_stats(stats)
         if hasattr(part, 'set_co_occurrence'):
             part.set_co_occurrence(np.eye(stats.num_classes) + 1)
+    shares = None
     for hook in runner.hooks:
+        if type(hook).__name__ == 'StitcherHook':
+            shares = SizeShares(model)
+            batch = stitch_scenes(batch)
         if type(hook).__name__ == 'TrainablePartsHook':
             hook.before_run(runner)
         if type(hook).__name__ == 'ClassifierEditHook':
@@ -292,6 +304,7 @@ def step(cfg, model, batch, stats) -> None:
     loss.backward()
     assert loss.isfinite()
     assert 'loss' in logs
+    assert shares is None or shares.take()['box'].sum() > 0
     parameters = dict(model.named_parameters())
     trained = {n for n, p in parameters.items() if p.requires_grad}
     assert trained
@@ -386,6 +399,9 @@ def check_sampler(loader: ConfigDict, ann_file: str) -> None:
     """The data set reads annotations, the sampler draws from it."""
     config = loader.dataset
     inner = dict(data_root='', ann_file=ann_file, pipeline=[])
+    if config.type == 'CocoDataset':  # It looks for COCO's classes.
+        classes = [str(k) for k in range(NUM_CLASSES)]
+        inner['metainfo'] = dict(classes=classes)
     dataset = DATASETS.build(
         {**config, 'dataset': {**config.dataset, **inner}}
         if 'dataset' in config

@@ -47,10 +47,13 @@ class Patches(Dataset):
 
 
 class Scenes(Dataset):
-    """Four images with two objects each, augmented."""
+    """Images with two objects each, augmented."""
+
+    def __init__(self, number=4):
+        self.number = number
 
     def __len__(self):
-        return 4
+        return self.number
 
     def __getitem__(self, index):
         shape = (SIZE, SIZE)
@@ -58,7 +61,7 @@ class Scenes(Dataset):
         sample = DetDataSample(metainfo=info)
         sample.gt_instances = InstanceData(
             bboxes=torch.tensor([[4.0, 4, 30, 40], [20, 10, 60, 50]]),
-            labels=torch.tensor([index, 3]),
+            labels=torch.tensor([index % 4, 3]),
         )
         return dict(inputs=100 * noise(3, *shape), data_samples=sample)
 
@@ -278,7 +281,7 @@ def detection(path, **kwargs):
     model.train_cfg.rcnn.sampler.num = 8
     hooks = {
         name: cfg.default_hooks[name]
-        for name in ('trainable_parts', 'class_stats')
+        for name in ('trainable_parts', 'class_stats', 'stitcher')
         if name in cfg.default_hooks
     }
     counts = [5, 50, 500, 5000]
@@ -308,3 +311,19 @@ def test_second_stage_of_bags(tmp_path):
         model.init_weights()
     torch.save({'state_dict': model.state_dict()}, first)
     assert_resumes(tmp_path, config, stop=4)
+
+
+@pytest.mark.parametrize('by_epoch', [True, False])
+def test_stitcher(tmp_path, by_epoch):
+    path = 'stitcher_faster-rcnn_r18-small_fpn_12e_fashion-scenes-small.py'
+    train_cfg = dict(by_epoch=by_epoch)
+    config = detection(f'stitcher/{path}', train_cfg=train_cfg)
+    config['train_dataloader'] = loader(
+        Scenes(8), 2, infinite=not by_epoch, batch_size=2
+    )
+    # Of two objects, one is small; of stitched ones, both are.
+    config['default_hooks']['stitcher'].threshold = 0.6
+    assert_resumes(tmp_path, config, stop=4)
+    last = 'epoch_3.pth' if by_epoch else 'iter_6.pth'
+    state = torch.load(tmp_path / 'parts' / last, weights_only=False)
+    assert 1 < state['stitcher']['drawn'] < (12 if by_epoch else 6)

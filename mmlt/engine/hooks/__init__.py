@@ -1,3 +1,5 @@
+from mmlt.compat import has_mmdet
+
 from .alpha_schedule_hook import AlphaScheduleHook
 from .channels_last_hook import ChannelsLastHook
 from .check_run_hook import CheckRunHook
@@ -19,3 +21,9 @@ __all__ = [
     'RandomStateHook',
     'TrainablePartsHook',
 ]
+
+if has_mmdet():
+    from .loss_share_hook import LossShareHook
+    from .stitcher_hook import StitcherHook
+
+    __all__ += ['LossShareHook', 'StitcherHook']

@@ -1,0 +1,6 @@
+_base_ = [
+    'mmdet::faster_rcnn/faster-rcnn_r50_fpn_2x_coco.py',
+    '../_base_/methods/stitcher.py',
+]
+
+default_hooks = _base_.stitching_hooks
