@@ -32,6 +32,7 @@ DETECTION_MODULES = {
     'mmlt.analysis.per_class_ap',
     'mmlt.analysis.report.detections',
     'mmlt.datasets.fashion_scenes',
+    'mmlt.engine.hooks.loss_share_hook',
     'mmlt.engine.hooks.stitcher_hook',
     'mmlt.engine.roi_features',
     'mmlt.evaluation.lvis',
@@ -150,6 +151,8 @@ def test_detection_says_what_to_install(tmp_path):
     types = (
         'MODELS.BAGSBBoxHead',
         'DATASETS.FashionScenes',
+        'HOOKS.LossShareHook',
+        'HOOKS.StitcherHook',
         'METRICS.LVISMetric',
         'METRICS.ShotCocoMetric',
         'MODELS.NCMBBoxHead',

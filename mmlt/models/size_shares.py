@@ -32,6 +32,16 @@ LOSSES = ('box', 'cls')
 OF_A_BATCH = (BAGSLoss, FederatedLoss, SeesawLoss)
 
 
+def check_losses(losses: Sequence[str]) -> tuple[str, ...]:
+    """The losses; raises unless they are ``'box'``, ``'cls'`` or both."""
+    losses = check_list('losses', losses)
+    if not {*losses} <= {*LOSSES}:
+        raise ValueError(
+            f'losses must hold one or both of {LOSSES}, got {losses!r}'
+        )
+    return losses
+
+
 def box_area(boxes: Tensor) -> Tensor:
     """(P,) areas of (P, 4) corners."""
     return (boxes[:, 2:] - boxes[:, :2]).prod(dim=1)
@@ -108,11 +118,7 @@ class SizeShares:
         losses: Sequence[str] = LOSSES,
     ) -> None:
         self.bounds = check_bounds(bounds)
-        self.losses = check_list('losses', losses)
-        if {*self.losses} - {*LOSSES}:
-            raise ValueError(
-                f'losses must hold one or both of {LOSSES}, got {losses!r}'
-            )
+        self.losses = check_losses(losses)
         self._sums: dict[str, list[Tensor]] = {x: [] for x in self.losses}
         for head, weight in _heads_and_weights(model):
             reader = _reader_of(head)
