@@ -55,6 +55,13 @@ class CoOccurrence:
         number = np.arange(len(self.cardinality))
         return float(self.cardinality @ number / self.cardinality.sum())
 
+    def to_dict(self) -> dict:
+        """Plain lists and numbers."""
+        return {
+            key: value.tolist() if isinstance(value, np.ndarray) else value
+            for key, value in vars(self).items()
+        }
+
 
 def analyse_co_occurrence(dataset: Sized) -> CoOccurrence:
     """Read the labels of a data set, without loading images.

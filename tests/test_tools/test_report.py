@@ -93,6 +93,7 @@ def test_numbers_beside_the_page(config, runs, run_tool, tmp_path, capsys):
     assert a['summary'] == dict(balanced=50, many=100, medium=50, few=25)
     assert a['norms']['head.fc']['norm'] == [4, 3, 2, 1]
     # Half are right, each with a confidence of 0.7.
+    assert list(a['calibration']) == ['all', 'many', 'medium', 'few']
     assert a['calibration']['all']['ece'] == pytest.approx(20, abs=1e-3)
     assert a['tau']['balanced'][0] == 50
     assert a['missing'] == []

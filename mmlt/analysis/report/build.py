@@ -83,7 +83,8 @@ def build_report(
                 thresholds,
                 names,
                 config,
-                _ann_file(cfg, metrics),
+                _test_ann_file(cfg, metrics),
+                _ann_file(cfg.train_dataloader.dataset),
             )
         )
     check_same_samples(found)
@@ -144,12 +145,18 @@ def _groups(
     return check_groups(thresholds, names), tuple(names)
 
 
-def _ann_file(cfg: Config, metrics: Sequence[dict]) -> str | None:
+def _test_ann_file(cfg: Config, metrics: Sequence[dict]) -> str | None:
     """The annotations that detections are tested with."""
     for metric in metrics:
         if metric.get('ann_file'):
             return metric['ann_file']
-    dataset = (cfg.get('test_dataloader') or {}).get('dataset') or {}
+    return _ann_file((cfg.get('test_dataloader') or {}).get('dataset') or {})
+
+
+def _ann_file(dataset: dict) -> str | None:
+    """The annotations of a data set, below its wrappers."""
+    while 'dataset' in dataset:
+        dataset = dataset['dataset']
     if not dataset.get('ann_file'):
         return None
     return str(Path(dataset.get('data_root') or '', dataset['ann_file']))

@@ -9,11 +9,17 @@ from pathlib import Path
 import hotcoco
 import numpy as np
 
-from mmlt.analysis.per_class_ap import as_detections, class_ap
-from mmlt.analysis.report.predictions import describe_confusion, summary
+from mmlt.analysis.confusion import describe_confusion
+from mmlt.analysis.per_class_ap import as_detections
+from mmlt.analysis.report.predictions import BINS, reliability, summary
 from mmlt.class_stats import ClassStats
 from mmlt.class_stats.names import check_same_classes
-from mmlt.evaluation.lvis import Detections, load_annotations, mean_precision
+from mmlt.evaluation.lvis import (
+    Detections,
+    load_annotations,
+    match,
+    mean_precision,
+)
 
 # A detection is of an object if they overlap by this much.
 IOU = 0.5
@@ -26,7 +32,7 @@ def describe_detections(
     group: np.ndarray,
     names: Sequence[str],
 ) -> dict:
-    """AP by class, and what objects are taken for.
+    """AP by class, calibration, and what objects are taken for.
 
     Args:
         path (Path): The json that ``outfile_prefix`` of a metric names.
@@ -37,8 +43,8 @@ def describe_detections(
 
     Returns:
         dict: ``measure``, ``scores`` and ``summary`` of
-        :func:`mmlt.analysis.report.predictions.summary`, ``confusion`` and
-        ``pairs``.
+        :func:`mmlt.analysis.report.predictions.summary`, ``calibration``,
+        ``confusion`` and ``pairs``.
 
     Raises:
         FileNotFoundError: If there is no such annotation file.
@@ -68,20 +74,26 @@ def describe_detections(
                 f'{min(unknown)}, which {ann_file!r} has not; both must be of '
                 'one split of one data set'
             )
-    scores = np.full(stats.num_classes, np.nan)
     if 'neg_category_ids' in content['images'][0]:
-        ids, ap = (
-            list(label),
-            class_ap(load_annotations(ann_file), detections, 'bbox'),
-        )
+        run = match(load_annotations(ann_file), detections)
+        # hotcoco gets the positions of the sorted ids.
+        order = {k: label[each] for k, each in enumerate(sorted(label))}
     else:
-        ids, ap = coco_class_ap(content, detections)
-    scores[[label[each] for each in ids]] = ap
+        run, order = match_coco(content, detections), label
+    scores = class_ap(run, order)
     found, true = taken_for(content['annotations'], detections)
     lookup = np.vectorize({**label, -1: -1}.get, otypes=[np.int64])
     return {
         **summary('AP', scores, group, names),
-        **describe_confusion(lookup(found), lookup(true), stats, group, names),
+        'calibration': calibration(run, order, group, names),
+        **describe_confusion(
+            lookup(found),
+            lookup(true),
+            np.ones(len(found)),
+            stats,
+            group,
+            names,
+        ),
     }
 
 
@@ -106,10 +118,8 @@ def read_detections(path: Path) -> Detections:
         ) from error
 
 
-def coco_class_ap(
-    content: dict, detections: Detections
-) -> tuple[list[int], np.ndarray]:
-    """Category ids and their AP in percent by the protocol of COCO.
+def match_coco(content: dict, detections: Detections) -> hotcoco.COCOeval:
+    """Match detections with objects by the protocol of COCO.
 
     Args:
         content (dict): Of the annotation file.
@@ -126,10 +136,76 @@ def coco_class_ap(
     )
     run = hotcoco.COCOeval(truth, truth.load_res(rows), 'bbox')
     run.evaluate()
+    return run
+
+
+def class_ap(run: hotcoco.COCOeval, label: dict[int, int]) -> np.ndarray:
+    """(C,) AP in percent; NaN for what does not occur.
+
+    Args:
+        run (hotcoco.COCOeval): What has been matched.
+        label (dict[int, int]): Class of each category id.
+    """
     run.accumulate()
     precision = np.asarray(run.eval['precision'])[:, :, :, 0, -1]
-    ap = [100 * mean_precision(each) for each in np.moveaxis(precision, 2, 0)]
-    return list(run.params.cat_ids), np.array(ap)
+    scores = np.full(len(label), np.nan)
+    for k, category in enumerate(run.params.cat_ids):
+        scores[label[category]] = 100 * mean_precision(precision[:, :, k])
+    return scores
+
+
+def calibration(
+    run: hotcoco.COCOeval,
+    label: dict[int, int],
+    group: np.ndarray,
+    names: Sequence[str],
+) -> dict[str, dict]:
+    """Of all detections, and of each group, the most frequent first.
+
+    A detection is right if it overlaps by ``IOU`` an object of its class that
+    no better one has: `Multivariate Confidence Calibration for Object
+    Detection <https://arxiv.org/abs/2004.13546>`_, section 2, by score alone.
+
+    Args:
+        run (hotcoco.COCOeval): What has been matched; matched again.
+        label (dict[int, int]): Class of each category id.
+        group (np.ndarray): (C,) of each class.
+        names (Sequence[str]): G names, rarest first.
+
+    Returns:
+        dict[str, dict]: As
+        :func:`mmlt.analysis.report.predictions.grouped_reliability`.
+    """
+    members = {'all': list(label)}
+    for g in range(len(names))[::-1]:
+        members[names[g]] = [i for i, k in label.items() if group[k] == g]
+    run.params.iou_thrs = [IOU]
+    return {name: _reliability(run, ids) for name, ids in members.items()}
+
+
+def _reliability(run: hotcoco.COCOeval, ids: list[int]) -> dict:
+    """Of the detections of some categories."""
+    if not ids:
+        # hotcoco takes all categories then.
+        return reliability(np.array([]), np.array([], bool))
+    run.params.cat_ids = ids
+    run.evaluate()
+    found = run.calibration(n_bins=BINS, iou_threshold=IOU)
+    columns = {
+        key: np.array([each[name] for each in found['bins']])
+        for key, name in (
+            ('count', 'count'),
+            ('confidence', 'avg_confidence'),
+            ('accuracy', 'avg_accuracy'),
+        )
+    }
+    for key in ('confidence', 'accuracy'):
+        columns[key][columns['count'] == 0] = np.nan
+    known = found['num_detections'] > 0
+    return {
+        'ece': 100 * found['ece'] if known else np.nan,
+        **{key: values.tolist() for key, values in columns.items()},
+    }
 
 
 def taken_for(

@@ -7,9 +7,11 @@ change with it from light to dark.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Sequence
 from io import StringIO
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
@@ -79,28 +81,40 @@ def as_svg(draw: Callable, *args: Any, groups: int = 3, **kwargs: Any) -> str:
     return re.sub(r'(<svg [^>]*?) width="\S+" height="\S+"|', r'\1', svg)
 
 
-def draw_reliability(bins: dict[str, dict], path: Any) -> None:
-    """Draw accuracy against confidence, a line for each run.
+def draw_reliability(runs: dict[str, dict[str, dict]], path: Any) -> None:
+    """Draw accuracy against confidence, a panel for all and for each group.
 
     Args:
-        bins (dict[str, dict]): Of each run, what
-            :func:`mmlt.analysis.report.predictions.reliability` returns.
+        runs (dict[str, dict[str, dict]]): Of each run, what
+            :func:`mmlt.analysis.report.predictions.grouped_reliability`
+            returns.
         path: What to write to.
     """
-    figure = Figure(figsize=(6.5, 4.2), layout='constrained')
-    axes = figure.add_subplot()
-    axes.plot([0, 1], [0, 1], '--', color=LINE)
-    for name, each in bins.items():
-        known = np.flatnonzero(each['count'])
-        axes.plot(
-            np.take(each['confidence'], known),
-            np.take(each['accuracy'], known),
-            'o-',
-            label=f'{name}: ECE {each["ece"]:.1f} %',
-        )
-    axes.set_xlabel('confidence')
-    axes.set_ylabel('accuracy')
-    axes.legend(frameon=False)
+    parts = list(next(iter(runs.values())))
+    rows = math.ceil(len(parts) / 2)
+    figure = Figure(figsize=(6.5, 0.5 + 3 * rows), layout='constrained')
+    panels = figure.subplots(
+        rows, 2, sharex=True, sharey=True, squeeze=False
+    ).flat
+    for part, axes in zip_longest(parts, panels):
+        if part is None:
+            axes.set_axis_off()
+            continue
+        axes.set_title(part, fontsize='medium')
+        axes.plot([0, 1], [0, 1], '--', color=LINE)
+        for name, calibration in runs.items():
+            each = calibration[part]
+            known = np.flatnonzero(each['count'])
+            axes.plot(
+                np.take(each['confidence'], known),
+                np.take(each['accuracy'], known),
+                'o-',
+                markersize=4,
+                label=name if part == parts[0] else None,
+            )
+    figure.supxlabel('confidence', fontsize='medium')
+    figure.supylabel('share that is right', fontsize='medium')
+    figure.legend(loc='outside upper center', ncols=2, frameon=False)
     figure.savefig(path)
 
 

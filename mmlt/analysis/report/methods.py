@@ -1,6 +1,6 @@
 """Which methods fit a training set, and the lines of a config that take one.
 
-The rows are data: docs/report.md says where their bounds come from.
+The rows are data.
 """
 
 from __future__ import annotations
@@ -8,35 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-SINGLE, MULTI, BOXES = 'single-label', 'multi-label', 'detection'
-TASKS = (SINGLE, MULTI, BOXES)
-
-# The mildest tail of the long-tailed benchmarks (CIFAR with a factor of 10).
-MILD_IMBALANCE = 10
-# Classes in an image: below it, fewer than one image in five has a second one.
-FEW_LABELS = 1.2
-
-
-@dataclass(frozen=True)
-class Traits:
-    """What of a training set decides between methods.
-
-    Args:
-        imbalance (float): Largest count of images over smallest, of the
-            classes that have some.
-        rare (int): Classes of the rarest group.
-        empty (int): Classes without images.
-        cardinality (float): Classes in an image, on average.
-        threshold (float): ``t`` of repeat factor sampling.
-        instances (bool): Whether some image holds a class twice.
-    """
-
-    imbalance: float
-    rare: int
-    empty: int
-    cardinality: float
-    threshold: float
-    instances: bool
+from mmlt.analysis.report.traits import BOXES, MULTI, SINGLE, TASKS, Traits
 
 
 @dataclass(frozen=True)
@@ -105,14 +77,6 @@ def _sampler(sampler: str) -> tuple[str, ...]:
     )
 
 
-def _long_tail(traits: Traits) -> bool:
-    return traits.imbalance >= MILD_IMBALANCE
-
-
-def _rare_classes(traits: Traits) -> bool:
-    return _long_tail(traits) and traits.rare > 0
-
-
 METHODS = (
     Method(
         'Logit-adjusted loss',
@@ -145,7 +109,7 @@ METHODS = (
             "custom_hooks = [dict(type='mmlt.ClassStatsHook'),",
             "    dict(type='mmlt.DeferredReweightHook', begin=160)]",
         ),
-        _long_tail,
+        lambda traits: traits.long_tail,
     ),
     Method(
         'Classifier re-training',
@@ -160,7 +124,7 @@ METHODS = (
             "    'mmlt.TrainablePartsHook', trainable=['head.fc'], "
             'fresh=True)]',
         ),
-        _rare_classes,
+        lambda traits: traits.rare_classes,
     ),
     Method(
         'Distribution-balanced loss',
@@ -174,7 +138,7 @@ METHODS = (
             COUNT,
             LABEL_SHOTS[0],
         ),
-        lambda traits: _long_tail(traits) and traits.cardinality >= FEW_LABELS,
+        lambda traits: traits.long_tail and traits.several_labels,
     ),
     Method(
         'Class-aware sampling',
@@ -187,7 +151,7 @@ METHODS = (
             COUNT,
             *LABEL_SHOTS,
         ),
-        lambda traits: _long_tail(traits) and traits.cardinality < FEW_LABELS,
+        lambda traits: traits.long_tail and not traits.several_labels,
     ),
     Method(
         'Multi-label logit-adjusted loss',
@@ -229,7 +193,7 @@ METHODS = (
         'You train from the start, a detector of two stages.',
         'docs/how_to/detection.md',
         _box_loss('SeesawLoss'),
-        _long_tail,
+        lambda traits: traits.long_tail,
     ),
     Method(
         'Balanced group softmax',
@@ -246,7 +210,7 @@ METHODS = (
             "    'mmlt.TrainablePartsHook', trainable=["
             "'roi_head.bbox_head.fc_cls'])]",
         ),
-        _rare_classes,
+        lambda traits: traits.rare_classes,
     ),
     Method(
         'Post-hoc logit adjustment',

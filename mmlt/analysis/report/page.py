@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 from mmlt.analysis.class_frequency import draw_class_frequency
 from mmlt.analysis.classifier_norms import draw_classifier_norms
+from mmlt.analysis.co_occurrence import draw_co_occurrence
 from mmlt.analysis.report.figures import (
     as_svg,
     draw_reliability,
@@ -28,7 +29,7 @@ def plain(value: Any) -> Any:
         return {str(key): plain(each) for key, each in value.items()}
     if isinstance(value, (list, tuple)):
         return [plain(each) for each in value]
-    if isinstance(value, TauSweep):
+    if hasattr(value, 'to_dict'):
         return plain(value.to_dict())
     if isinstance(value, float) and not math.isfinite(value):
         return None
@@ -52,6 +53,10 @@ def draw_figures(facts: dict, stats: ClassStats) -> dict[str, str]:
             groups=groups,
         )
     }
+    if 'co_occurrence' in facts:
+        figures['co_occurrence'] = as_svg(
+            draw_co_occurrence, facts['co_occurrence']
+        )
     runs = facts['runs']
     scored = [run for run in runs if 'scores' in run]
     if scored:
@@ -66,7 +71,7 @@ def draw_figures(facts: dict, stats: ClassStats) -> dict[str, str]:
     if calibrated:
         figures['calibration'] = as_svg(
             draw_reliability,
-            {run['name']: run['calibration']['all'] for run in calibrated},
+            {run['name']: run['calibration'] for run in calibrated},
         )
     norms = {
         run['name'] if len(run['norms']) == 1 else f'{run["name"]}: {layer}': (
@@ -79,10 +84,18 @@ def draw_figures(facts: dict, stats: ClassStats) -> dict[str, str]:
         figures['norms'] = as_svg(draw_classifier_norms, stats, norms)
     for run in runs:
         if 'tau' in run:
-            figures[f'tau of {run["name"]}'] = as_svg(
-                draw_tau_sweep, run['tau']
-            )
+            figures[f'tau of {run["name"]}'] = as_svg(_draw_tau, run['tau'])
     return figures
+
+
+def _draw_tau(sweep: Any, path: Any) -> None:
+    if isinstance(sweep, TauSweep):
+        draw_tau_sweep(sweep, path)
+        return
+    # Not before: only this needs compiled operators.
+    from mmlt.analysis.box_sweep import draw_box_sweep
+
+    draw_box_sweep(sweep, path)
 
 
 def render(facts: dict, figures: dict[str, str]) -> str:

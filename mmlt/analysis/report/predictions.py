@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from mmlt.analysis.confusion import describe_confusion, predicted_labels
 from mmlt.class_stats import ClassStats
 from mmlt.evaluation.functional import (
     class_average_precision,
@@ -18,7 +19,6 @@ from mmlt.evaluation.functional import (
 )
 
 BINS = 15
-NUMBER_OF_PAIRS = 20
 
 
 def reliability(
@@ -84,69 +84,6 @@ def grouped_reliability(
     return result
 
 
-def group_confusion(
-    predicted: np.ndarray,
-    labels: np.ndarray,
-    group: np.ndarray,
-    num_groups: int,
-) -> np.ndarray:
-    """(G, G + 2) share in percent of a group's samples, rarest first.
-
-    Columns: the right class; another class, by its group; no class.
-
-    Args:
-        predicted (np.ndarray): (N,) int, -1 for no class.
-        labels (np.ndarray): (N,) int.
-        group (np.ndarray): (C,) int, of each class.
-        num_groups (int): G.
-    """
-    none = num_groups + 1
-    column = np.where(predicted < 0, none, 1 + group[predicted])
-    column[predicted == labels] = 0
-    width = num_groups + 2
-    count = np.bincount(
-        group[labels] * width + column, minlength=num_groups * width
-    ).reshape(num_groups, width)
-    whole = count.sum(1, keepdims=True)
-    return np.where(whole > 0, 100 * count / np.maximum(whole, 1), np.nan)
-
-
-def confused_pairs(
-    predicted: np.ndarray,
-    labels: np.ndarray,
-    names: Sequence[str],
-    number: int,
-) -> list[dict]:
-    """The classes that are most often taken for a certain other one.
-
-    By the share of the samples of the class; of equal ones, those of more
-    samples come first.
-
-    Args:
-        predicted (np.ndarray): (N,) int, -1 for no class.
-        labels (np.ndarray): (N,) int.
-        names (Sequence[str]): (C,).
-        number (int): Of pairs.
-    """
-    samples = np.bincount(labels, minlength=len(names))
-    wrong = (predicted != labels) & (predicted >= 0)
-    pairs, count = np.unique(
-        labels[wrong] * len(names) + predicted[wrong], return_counts=True
-    )
-    true, taken = np.divmod(pairs, len(names))
-    share = count / samples[true]
-    order = np.lexsort((-samples[true], -share))[:number]
-    return [
-        {
-            'class': names[true[pair]],
-            'taken_for': names[taken[pair]],
-            'share': float(100 * share[pair]),
-            'samples': int(samples[true[pair]]),
-        }
-        for pair in order
-    ]
-
-
 def describe_logits(
     dump: dict, stats: ClassStats, group: np.ndarray, names: Sequence[str]
 ) -> dict:
@@ -161,10 +98,13 @@ def describe_logits(
 
     Returns:
         dict: ``measure``, ``scores`` (C,) in percent, ``summary`` of them,
-        ``calibration``; of single-label data also ``accuracy``,
-        ``confusion`` and ``pairs``.
+        ``calibration``, ``confusion`` and ``pairs``; of single-label data
+        also ``accuracy``.
     """
     logits, labels = dump['logits'], dump['labels'].numpy()
+    confusion = describe_confusion(
+        *predicted_labels(logits, dump['labels']), stats, group, names
+    )
     if labels.ndim == 2:
         score = logits.sigmoid().numpy()
         known = labels >= 0
@@ -177,6 +117,7 @@ def describe_logits(
             'calibration': grouped_reliability(
                 score[known], hit, of_class, names
             ),
+            **confusion,
         }
     confidence, predicted = (
         each.numpy() for each in logits.softmax(dim=1).max(dim=1)
@@ -189,7 +130,7 @@ def describe_logits(
         'calibration': grouped_reliability(
             confidence, hit, group[predicted], names
         ),
-        **describe_confusion(predicted, labels, stats, group, names),
+        **confusion,
     }
 
 
@@ -216,39 +157,4 @@ def summary(
             overall: nanmean(scores),
             **dict(list(zip(names, means, strict=True))[::-1]),
         },
-    }
-
-
-def describe_confusion(
-    predicted: np.ndarray,
-    labels: np.ndarray,
-    stats: ClassStats,
-    group: np.ndarray,
-    names: Sequence[str],
-) -> dict:
-    """``confusion`` by group, the most frequent first, and ``pairs``.
-
-    Args:
-        predicted (np.ndarray): (N,) int, -1 for no class.
-        labels (np.ndarray): (N,) int.
-        stats (ClassStats): Of the training set.
-        group (np.ndarray): (C,) of each class.
-        names (Sequence[str]): G names, rarest first.
-    """
-    percent = group_confusion(predicted, labels, group, len(names))
-    order = [0, *range(len(names), 0, -1)]
-    columns = ['right', *names[::-1]]
-    if (predicted < 0).any():
-        order.append(len(names) + 1)
-        columns.append('none')
-    classes = stats.classes or range(stats.num_classes)
-    return {
-        'confusion': {
-            'rows': list(names[::-1]),
-            'columns': columns,
-            'percent': percent[::-1, order].tolist(),
-        },
-        'pairs': confused_pairs(
-            predicted, labels, [str(each) for each in classes], NUMBER_OF_PAIRS
-        ),
     }

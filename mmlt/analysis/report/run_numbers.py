@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 
@@ -12,9 +13,9 @@ from mmlt.analysis.classifier_norms import (
     find_weights,
     log_correlation,
 )
-from mmlt.analysis.report.methods import BOXES, MULTI
 from mmlt.analysis.report.predictions import describe_logits
 from mmlt.analysis.report.runs import Run
+from mmlt.analysis.report.traits import BOXES, MULTI
 from mmlt.analysis.tau_sweep import (
     check_unadjusted,
     load_held_out,
@@ -23,8 +24,11 @@ from mmlt.analysis.tau_sweep import (
 from mmlt.class_stats import ClassStats
 from mmlt.class_stats.names import check_same_classes
 from mmlt.class_stats.storage import find_class_names, load_tensors
+from mmlt.models.posthoc import LogitAdjustment
 
 TAUS = np.linspace(0, 2, 41)
+# Each takes NMS and the matching of all boxes.
+BOX_TAUS = np.linspace(0, 2, 9)
 
 
 def describe_run(
@@ -35,6 +39,7 @@ def describe_run(
     names: Sequence[str],
     config: str,
     ann_file: str | None = None,
+    train_ann_file: str | None = None,
 ) -> dict:
     """All that a run says, and what it does not say.
 
@@ -46,6 +51,8 @@ def describe_run(
         names (Sequence[str]): G names, rarest first.
         config (str): Config of the data, for commands that are missing.
         ann_file (str | None): What detections are compared with.
+        train_ann_file (str | None): The same of training images, some of
+            which may have been held out.
 
     Returns:
         dict: ``name``, ``missing``; where known, that of
@@ -67,8 +74,10 @@ def describe_run(
         _describe_detections(run, stats, group, names, ann_file, facts)
     else:
         _describe_logits(run, task, stats, group, names, config, facts)
-        if task != MULTI:
-            _describe_held_out(run, stats, thresholds, names, facts)
+    if task != MULTI:
+        _describe_held_out(
+            run, task, stats, thresholds, names, train_ann_file, facts
+        )
     facts['missing'] = run.missing
     return facts
 
@@ -139,9 +148,11 @@ def _describe_logits(
 
 def _describe_held_out(
     run: Run,
+    task: str,
     stats: ClassStats,
     thresholds: Sequence[int],
     names: Sequence[str],
+    train_ann_file: str | None,
     facts: dict,
 ) -> None:
     what = 'the curve of tau'
@@ -159,6 +170,15 @@ def _describe_held_out(
         run.missing.append(f'{what}: {error}')
         return
     _check_classes(run.held_out, dump.get('classes'), stats)
+    if ('images' in dump) != (task == BOXES):
+        raise ValueError(
+            f'runs: {str(run.held_out)!r} holds logits of '
+            f'{"boxes" if "images" in dump else "images"}, but the training '
+            f'set is {task}'
+        )
+    if task == BOXES:
+        _sweep_boxes(run, dump, stats, train_ann_file, facts)
+        return
     facts['tau'] = sweep_tau(
         dump['logits'],
         dump['labels'],
@@ -168,6 +188,31 @@ def _describe_held_out(
         thresholds,
         names,
     )
+
+
+def _sweep_boxes(
+    run: Run, dump: dict, stats: ClassStats, ann_file: str | None, facts: dict
+) -> None:
+    what = 'the curve of tau'
+    if ann_file is None:
+        run.missing.append(f'{what}: the training set has no ann_file')
+        return
+    # Not before: only this needs compiled operators.
+    from mmlt.analysis.box_sweep import held_out_annotations, sweep_boxes
+
+    edits = {
+        tau: LogitAdjustment(tau, by='instance', zero_count='one')
+        for tau in BOX_TAUS.tolist()
+    }
+    img_ids = [image['img_id'] for image in dump['images']]
+    with TemporaryDirectory() as folder:
+        part = str(Path(folder, 'held_out.json'))
+        try:
+            held_out_annotations(ann_file, img_ids, part)
+            facts['tau'] = sweep_boxes(dump, part, edits, stats, 'tau')
+        except ValueError as error:
+            reason = str(error).replace(part, ann_file)
+            run.missing.append(f'{what}: {reason}')
 
 
 def _describe_detections(

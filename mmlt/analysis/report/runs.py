@@ -20,7 +20,8 @@ class Run:
         path (Path): What the command line said.
         checkpoint (Path | None): ``.pth`` of it.
         logits (Path | None): ``.pt`` of test images.
-        held_out (Path | None): ``.pt`` of images that were held out.
+        held_out (Path | None): ``.pt`` of images that were held out, of a
+            detector their boxes.
         detections (Path | None): ``.json``.
         missing (list[str]): What the page cannot show, and the cure.
     """
@@ -96,12 +97,16 @@ def _time(path: Path) -> float:
 def _sort(run: Run, file: Path) -> None:
     """Whether logits are of held-out or of test images, by their split."""
     dump = load_tensors(file, 'logits')
-    if {'logits', 'labels', 'split'} <= set(dump):
-        held_out = 'train' in str(dump['split'])
-        setattr(run, 'held_out' if held_out else 'logits', file)
+    of_images = {'logits', 'labels', 'split'} <= set(dump)
+    of_boxes = {'images', 'test_cfg', 'split'} <= set(dump)
+    if (of_images or of_boxes) and 'train' in str(dump['split']):
+        run.held_out = file
+    elif of_images:
+        run.logits = file
     elif file == run.path:
         raise ValueError(
-            f'runs: {str(file)!r} holds no logits; write them with '
+            f'runs: {str(file)!r} holds no logits, or those of a detector '
+            'that are not of held-out images; write them with '
             'tools/test.py --dump-logits'
         )
 

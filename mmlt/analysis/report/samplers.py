@@ -6,7 +6,7 @@ from collections.abc import Sequence, Sized
 
 import numpy as np
 
-from mmlt.analysis.report.methods import BOXES, MULTI, SINGLE
+from mmlt.analysis.report.traits import BOXES, MULTI, SINGLE
 from mmlt.analysis.sampling_probability import sampling_probability
 from mmlt.class_stats import ClassStats
 from mmlt.class_stats.labels import collect_labels

@@ -9,14 +9,9 @@ import numpy as np
 
 from mmlt.analysis.class_frequency import group_ranges
 from mmlt.analysis.co_occurrence import analyse_co_occurrence, strongest_links
-from mmlt.analysis.report.methods import (
-    BOXES,
-    MULTI,
-    SINGLE,
-    Traits,
-    fitting_methods,
-)
+from mmlt.analysis.report.methods import fitting_methods
 from mmlt.analysis.report.samplers import repeat_threshold, sampler_effects
+from mmlt.analysis.report.traits import BOXES, MULTI, SINGLE, Traits
 from mmlt.class_stats import ClassStats
 from mmlt.class_stats.labels import ImageLabels, collect_labels
 from mmlt.datasets.samplers.repeat_factor import class_repeat_factors
@@ -62,8 +57,8 @@ def describe_training_set(
         group_names (Sequence[str]): G names, rarest first.
 
     Returns:
-        dict: Of groups, classes, samplers and methods; ``cardinality`` and
-        ``links`` of multi-label data, ``sizes`` of boxes.
+        dict: Of groups, classes, samplers and methods; ``co_occurrence``,
+        ``cardinality`` and ``links`` of multi-label data, ``sizes`` of boxes.
     """
     labels = collect_labels(dataset, repeat=False)
     task = task_of(dataset, labels)
@@ -99,6 +94,7 @@ def describe_training_set(
     }
     if task == MULTI:
         together = analyse_co_occurrence(dataset)
+        facts['co_occurrence'] = together
         facts['cardinality'] = cardinality.tolist()
         facts['mean_cardinality'] = traits.cardinality
         facts['links'] = [

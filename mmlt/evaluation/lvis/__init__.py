@@ -5,6 +5,7 @@ from .protocol import (
     Detections,
     error_types,
     evaluate,
+    match,
     mean_precision,
     summarize,
 )
@@ -17,6 +18,7 @@ __all__ = [
     'error_types',
     'evaluate',
     'load_annotations',
+    'match',
     'mean_precision',
     'pooled',
     'summarize',

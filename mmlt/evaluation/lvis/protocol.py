@@ -161,10 +161,24 @@ def error_types(
     Returns:
         dict[str, float]: Gain in [0, 1] if all errors of the kind were right.
     """
-    run = _match_at_once(
+    run = match(annotations, detections, iou_type, max_dets)
+    return run.tide_errors()['delta_ap']
+
+
+def match(
+    annotations: Annotations,
+    detections: Detections,
+    iou_type: str = 'bbox',
+    max_dets: int | None = 300,
+) -> hotcoco.LVISeval:
+    """What hotcoco's own analyses start from.
+
+    Args:
+        annotations (Annotations): See :func:`evaluate`, also for the rest.
+    """
+    return _match_at_once(
         annotations, _numbered(annotations, detections, max_dets), iou_type
     )
-    return run.tide_errors()['delta_ap']
 
 
 def _match(

@@ -81,8 +81,30 @@ def test_ap_and_what_objects_are_taken_for(files):
         columns=['right', 'many', 'few', 'none'],
         percent=[[50, 0, 0, 50], [0, 100, 0, 0]],
     )
+    # Right are the first bee, by 0.9, and the second ant, by 9 / 11.
+    calibration = facts['calibration']
+    assert list(calibration) == ['all', 'many', 'few']
+    gap = abs(0.9) * 2 + abs(1 - 0.5)
+    assert calibration['many']['ece'] == pytest.approx(100 * gap / 3)
+    few = 0.7 + 0.4
+    assert calibration['few']['ece'] == pytest.approx(100 * few / 2)
+    assert calibration['all']['ece'] == pytest.approx(100 * (gap + few) / 5)
+    assert sum(calibration['all']['count']) == 5
+    assert np.nansum(calibration['few']['accuracy']) == 1
     (pair,) = facts['pairs']
     assert (pair['class'], pair['taken_for']) == ('ant', 'bee')
+
+
+def test_a_group_without_detections(files):
+    truth, found = files
+    found.write_text(json.dumps(FOUND[:1]))
+    facts = describe_detections(
+        found, str(truth), STATS, np.array([2, 0]), ('few', 'no', 'many')
+    )
+    for name in ('few', 'no'):
+        assert np.isnan(facts['calibration'][name]['ece'])
+        assert not any(facts['calibration'][name]['count'])
+    assert facts['calibration']['many']['ece'] == pytest.approx(50)
 
 
 def test_best_detection_of_each_object():

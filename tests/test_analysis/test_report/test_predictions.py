@@ -3,9 +3,7 @@ import pytest
 import torch
 
 from mmlt.analysis.report.predictions import (
-    confused_pairs,
     describe_logits,
-    group_confusion,
     grouped_reliability,
     reliability,
 )
@@ -13,8 +11,6 @@ from mmlt.class_stats import ClassStats
 
 rng = np.random.default_rng(0)
 GROUP = np.array([2, 1, 1, 0, 0])
-LABELS = rng.integers(0, 5, 300)
-PREDICTED = rng.integers(-1, 5, 300)
 
 
 def ece_by_hand(confidence, hit, bins):
@@ -60,37 +56,6 @@ def test_reliability_by_group():
     assert found['a']['ece'] == pytest.approx(50)
 
 
-def test_group_confusion_is_what_counting_gives():
-    found = group_confusion(PREDICTED, LABELS, GROUP, 3)
-    expected = np.zeros((3, 5))
-    for predicted, label in zip(PREDICTED, LABELS, strict=True):
-        column = 0 if predicted == label else 1 + GROUP[predicted]
-        expected[GROUP[label], 4 if predicted < 0 else column] += 1
-    expected *= 100 / expected.sum(1, keepdims=True)
-    np.testing.assert_allclose(found, expected)
-    empty = group_confusion(np.array([0]), np.array([0]), GROUP, 3)
-    np.testing.assert_equal(empty[:2], np.full((2, 5), np.nan))
-
-
-def test_confused_pairs_are_those_that_counting_gives():
-    names = list('abcde')
-    expected = {}
-    for predicted, label in zip(PREDICTED, LABELS, strict=True):
-        if 0 <= predicted != label:
-            pair = names[label], names[predicted]
-            expected[pair] = expected.get(pair, 0) + 1
-    found = confused_pairs(PREDICTED, LABELS, names, 100)
-    shares = [each['share'] for each in found]
-    assert shares == sorted(shares, reverse=True)
-    assert {
-        (each['class'], each['taken_for']): round(
-            each['share'] * each['samples'] / 100
-        )
-        for each in found
-    } == expected
-    assert confused_pairs(PREDICTED, LABELS, names, 2) == found[:2]
-
-
 def test_multi_label_logits():
     stats = ClassStats([9, 5, 5, 2, 1], num_images=10, classes=list('abcde'))
     labels = torch.from_numpy(rng.integers(-1, 2, (40, 5)))
@@ -103,4 +68,6 @@ def test_multi_label_logits():
     assert sum(facts['calibration']['all']['count']) == known
     assert list(facts['summary']) == ['mAP', 'z', 'y', 'x']
     assert facts['summary']['z'] == facts['scores'][0]
-    assert 'confusion' not in facts
+    confusion = facts['confusion']
+    assert confusion['columns'] == ['right', 'z', 'y', 'x']
+    np.testing.assert_allclose(np.sum(confusion['percent'], axis=1), 100)

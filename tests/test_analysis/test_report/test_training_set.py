@@ -88,6 +88,9 @@ def test_multi_label_data():
     assert facts['cardinality'] == [1, 3, 1, 1]
     assert facts['images_without_label'] == 1
     assert facts['mean_cardinality'] == pytest.approx(8 / 6)
+    together = facts['co_occurrence'].to_dict()
+    assert together['probability'][1] == [1, 1, 0.5, 0]
+    assert together['alone'] == [0.5, 0, 0, 1]
     first = facts['links'][0]
     assert (first['class'], first['implies'], first['share']) == ('b', 'a', 1)
     aware, repeat = facts['samplers'][1:]
