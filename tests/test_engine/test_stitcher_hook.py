@@ -208,3 +208,13 @@ def test_image_form_keeps_the_number_of_rois():
 def test_bad_arguments(kwargs, match):
     with pytest.raises(ValueError, match=match):
         StitcherHook(**kwargs)
+
+
+def test_models_that_do_not_fit():
+    hook, runner, _ = make_hook(num=4, form='batch', k=8)
+    with pytest.raises(ValueError, match='k=8 leaves none of the 4 RoIs'):
+        hook.before_train(runner)
+    hook, runner, _ = make_hook()
+    runner.model.head = nn.Linear(1, 1)
+    with pytest.raises(TypeError, match=r'losses of .* cannot be read'):
+        hook.before_train(runner)
