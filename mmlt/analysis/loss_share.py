@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +15,8 @@ from matplotlib import colormaps
 from matplotlib.figure import Figure
 
 from mmlt.class_stats.sizes import size_names
+
+from .size_distribution import size_ranges
 
 # Of an iteration's loss; below it, Stitcher stitches the next one.
 SMALL_SHARE = 0.1
@@ -174,7 +175,7 @@ def draw_loss_shares(
                 epochs, means[:, size], color=color, marker='.', label=name
             )
     units = {'epoch' if run.by_epoch else 'tenth' for run in runs.values()}
-    ranges = _ranges(first.bounds)
+    ranges = size_ranges(first.bounds)
     for size, (above, below) in enumerate(axes.T):
         title = f'{first.sizes[size]}, {ranges[size]}'
         above.set_title(title, fontsize='medium')
@@ -194,12 +195,3 @@ def draw_loss_shares(
         frameon=False,
     )
     figure.savefig(path, dpi=120)
-
-
-def _ranges(bounds: tuple[float, ...]) -> list[str]:
-    """Areas of each size, as sides of a square."""
-    sides = [f'{bound**0.5:g}²' for bound in bounds]
-    inner = [
-        f'{low} to {high}' for low, high in pairwise(sides)
-    ]
-    return [f'< {sides[0]}', *inner, f'>= {sides[-1]}']

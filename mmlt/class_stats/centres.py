@@ -31,19 +31,22 @@ class BoxCentres:
         except (KeyError, TypeError):
             self._known = False
 
-    def centres_and_areas(
+    def centres_areas_and_sizes(
         self, lengths: np.ndarray
-    ) -> tuple[np.ndarray | None, np.ndarray | None]:
-        """The centres and areas of all boxes.
+    ) -> tuple[np.ndarray | None, np.ndarray | None, np.ndarray | None]:
+        """The centres and areas of all boxes, and the sizes of images.
 
         Args:
             lengths (np.ndarray): (N,) boxes of each image.
 
         Returns:
-            tuple: (L, 2) float32 x and y in shares of the image, and (L,)
-            float32 square pixels; None for both if not known.
+            tuple: (L, 2) float32 x and y in shares of the image, (L,)
+            float32 square pixels, and (N, 2) float32 width and height, 0 for
+            an image without a box; None for all if not known.
         """
-        lengths = lengths[lengths > 0]
+        image_sizes = np.zeros((len(lengths), 2), dtype=np.float32)
+        has_boxes = lengths > 0
+        lengths = lengths[has_boxes]
         corners = np.asarray(self._corners)
         sizes = np.asarray(self._sizes).reshape(-1, 2)
         # Polygons and rotated boxes have other numbers than four.
@@ -53,9 +56,10 @@ class BoxCentres:
             and len(sizes) == len(lengths)
             and (sizes > 0).all()
         ):
-            return None, None
+            return None, None, None
         low, high = np.hsplit(corners.reshape(-1, 4), 2)
         area = np.prod(high - low, axis=1)
         centres = low + high
         centres /= np.repeat(2 * sizes, lengths, axis=0)
-        return centres.astype(np.float32), area.astype(np.float32)
+        image_sizes[has_boxes] = sizes
+        return centres.astype(np.float32), area.astype(np.float32), image_sizes

@@ -7,9 +7,21 @@ from typing import Any
 import numpy as np
 
 from .fractal_dimension import fractal_dimension
-from .labels import collect_labels
+from .labels import ImageLabels, collect_labels
 from .names import class_names
 from .stats import ClassStats
+
+
+def count_classes(labels: ImageLabels, classes: tuple | None) -> int:
+    """How many classes there are; raises for a label beyond their names."""
+    largest = int(labels.labels.max(initial=-1))
+    num_classes = len(classes) if classes else largest + 1
+    if largest >= num_classes:
+        raise ValueError(
+            f'dataset has the label {largest} but only {num_classes} '
+            'classes; correct metainfo=dict(classes=...) or the annotations'
+        )
+    return num_classes
 
 
 def collect_class_stats(dataset: Any) -> ClassStats:
@@ -30,13 +42,7 @@ def collect_class_stats(dataset: Any) -> ClassStats:
     """
     labels = collect_labels(dataset, repeat=False)
     classes = class_names(dataset)
-    largest = int(labels.labels.max(initial=-1))
-    num_classes = len(classes) if classes else largest + 1
-    if largest >= num_classes:
-        raise ValueError(
-            f'dataset has the label {largest} but only {num_classes} '
-            'classes; correct metainfo=dict(classes=...) or the annotations'
-        )
+    num_classes = count_classes(labels, classes)
     _, present = labels.unique()
     centres = labels.centres
     return ClassStats(

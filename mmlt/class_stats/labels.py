@@ -37,12 +37,15 @@ class ImageLabels:
             in shares of the image. Defaults to None: not known.
         areas (np.ndarray | None): (L,) float32, of the box of each label, in
             square pixels. Defaults to None: not known.
+        image_sizes (np.ndarray | None): (N, 2) float32, width and height of
+            each image, 0 for one without a box. Defaults to None: not known.
     """
 
     labels: np.ndarray
     offsets: np.ndarray
     centres: np.ndarray | None = None
     areas: np.ndarray | None = None
+    image_sizes: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -66,8 +69,12 @@ class ImageLabels:
         shift = self.offsets[indices] - offsets[:-1]
         positions = np.arange(offsets[-1]) + np.repeat(shift, lengths)
         boxes = (
-            None if each is None else each[positions]
-            for each in (self.centres, self.areas)
+            None if each is None else each[where]
+            for each, where in (
+                (self.centres, positions),
+                (self.areas, positions),
+                (self.image_sizes, indices),
+            )
         )
         return ImageLabels(self.labels[positions], offsets, *boxes)
 
@@ -79,7 +86,9 @@ class ImageLabels:
             None if each is None else each[kept]
             for each in (self.centres, self.areas)
         )
-        return ImageLabels(self.labels[kept], _offsets(lengths), *boxes)
+        return ImageLabels(
+            self.labels[kept], _offsets(lengths), *boxes, self.image_sizes
+        )
 
     def unique(self) -> tuple[np.ndarray, np.ndarray]:
         """Each (image, class) pair once, sorted.
@@ -125,6 +134,7 @@ def collect_labels(dataset: Any, repeat: bool = True) -> ImageLabels:
         boxes = (
             [part.centres for part in parts],
             [part.areas for part in parts],
+            [part.image_sizes for part in parts],
         )
         return ImageLabels(
             np.concatenate([part.labels for part in parts]),
@@ -197,7 +207,7 @@ def _read_annotations(dataset: Any) -> ImageLabels:
         )
     values.flags.writeable = False
     return ImageLabels(
-        values, _offsets(lengths), *centres.centres_and_areas(lengths)
+        values, _offsets(lengths), *centres.centres_areas_and_sizes(lengths)
     )
 
 

@@ -10,6 +10,11 @@ from mmdet.registry import DATASETS
 from pycocotools import mask as mask_utils
 
 from mmlt.class_stats import collect_class_stats
+from mmlt.class_stats.sizes import (
+    collect_size_stats,
+    count_sizes,
+    read_coco_labels,
+)
 from mmlt.datasets.categories import FASHION_SCENES_CATEGORIES
 
 
@@ -215,6 +220,22 @@ def test_counts_are_those_of_training(scenes):
     assert len(in_val) == 60
     ids = [{image['id'] for image in part['images']} for part in (train, val)]
     assert not ids[0] & ids[1]
+
+
+def test_sizes_are_those_of_its_boxes(scenes):
+    content = load(scenes, 'train')
+    bounds = (150, 300)
+    expected = np.zeros((60, 3), dtype=int)
+    for entry in content['annotations']:
+        area = entry['bbox'][2] * entry['bbox'][3]
+        size = sum(area >= bound for bound in bounds)
+        expected[entry['category_id'] - 1, size] += 1
+    stats = collect_size_stats(lvis_dataset(scenes, 'train'), bounds)
+    assert (stats.box_share > 0.1).all()
+    assert stats.box_count.tolist() == expected.tolist()
+    path = scenes / 'annotations/fashion_scenes_train.json'
+    stats = count_sizes(read_coco_labels(path)[0], 60, bounds)
+    assert stats.box_count.tolist() == expected.tolist()
 
 
 def test_mmdet_loads_it(scenes):
