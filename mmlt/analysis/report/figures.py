@@ -92,7 +92,7 @@ def draw_reliability(runs: dict[str, dict[str, dict]], path: Any) -> None:
     """
     parts = list(next(iter(runs.values())))
     rows = math.ceil(len(parts) / 2)
-    figure = Figure(figsize=(6.5, 0.5 + 3 * rows), layout='constrained')
+    figure = Figure(figsize=(6.5, 0.4 + 2.4 * rows), layout='constrained')
     panels = figure.subplots(
         rows, 2, sharex=True, sharey=True, squeeze=False
     ).flat
