@@ -107,6 +107,19 @@ def test_numbers_beside_the_page(config, runs, run_tool, tmp_path, capsys):
     assert page.count('<svg') == 5
 
 
+def test_a_folder_of_images_needs_no_config(
+    config, run_tool, tmp_path, monkeypatch
+):
+    """As docs/get_started.md prints it."""
+    images, mine = tmp_path / 'images', tmp_path / 'data' / 'mine'
+    mine.mkdir(parents=True)
+    images.rename(mine / 'train')
+    monkeypatch.chdir(tmp_path)
+    _, facts = make(run_tool, tmp_path, 'ce_resnet50_10e_folder.py')
+    assert facts['num_classes'] == 4
+    assert [group['images'] for group in facts['groups']] == [0, 25, 7]
+
+
 def test_nothing_is_overwritten(config, run_tool, tmp_path, capsys):
     out, _ = make(run_tool, tmp_path, config)
     out.write_text('mine')
