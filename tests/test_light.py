@@ -49,6 +49,7 @@ DETECTION_TOOLS = {
     'analysis_tools/per_class_ap.py',
     'benchmarks/count_classes.py',
     'benchmarks/large_report.py',
+    'benchmarks/loss_share_step.py',
     'benchmarks/lvis_api.py',
     'benchmarks/lvis_eval.py',
     'dataset_converters/roi_features.py',

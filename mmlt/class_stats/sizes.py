@@ -5,10 +5,14 @@ N images, L objects, C classes, S sizes.
 
 from __future__ import annotations
 
+import gc
 import json
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from itertools import pairwise
+from json import JSONDecodeError
 from numbers import Real
 from pathlib import Path
 from typing import Any
@@ -23,6 +27,8 @@ from .names import class_names
 
 # The first areas of medium and of large objects.
 COCO_BOUNDS = (32**2, 96**2)
+# Nearly all of an annotation file, and of no use here.
+POLYGONS = re.compile(r'"segmentation":\s*\[[\d\s.,eE+\[\]-]*\]')
 
 
 def check_bounds(bounds: Sequence[float]) -> tuple[float, ...]:
@@ -224,23 +230,26 @@ def read_coco_labels(
         raise ValueError(f"area must be 'box' or 'field', got {area!r}")
     if not Path(path).is_file():
         raise FileNotFoundError(f'annotations: no file {str(path)!r}')
-    with open(path, encoding='utf-8') as file:
-        content = json.load(file)
+    content = Path(path).read_text(encoding='utf-8')
     try:
-        categories = {x['id']: x['name'] for x in content['categories']}
-        images = {
-            x['id']: (x['width'], x['height']) for x in content['images']
-        }
-        known = [
-            (
-                x['image_id'],
-                x['category_id'],
-                x['bbox'][2] * x['bbox'][3] if area == 'box' else x['area'],
-            )
-            for x in content['annotations']
-            if crowds or not x.get('iscrowd', 0)
-        ]
-    except (KeyError, TypeError, IndexError) as error:
+        with _without_collector():
+            content = json.loads(POLYGONS.sub('"segmentation":[]', content))
+            categories = {x['id']: x['name'] for x in content['categories']}
+            images = {
+                x['id']: (x['width'], x['height']) for x in content['images']
+            }
+            known = [
+                (
+                    x['image_id'],
+                    x['category_id'],
+                    x['bbox'][2] * x['bbox'][3]
+                    if area == 'box'
+                    else x['area'],
+                )
+                for x in content['annotations']
+                if crowds or not x.get('iscrowd', 0)
+            ]
+    except (KeyError, TypeError, IndexError, JSONDecodeError) as error:
         raise ValueError(
             f'annotations: {str(path)!r} is not in the format of COCO or '
             f'LVIS: {error!r}'
@@ -264,3 +273,15 @@ def read_coco_labels(
         areas=np.array([x[2] for x in known], dtype=np.float32)[order],
         image_sizes=sizes.reshape(-1, 2),
     ), [categories[key] for key in category_ids]
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """A million objects, none of them garbage: a quarter of the time."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()

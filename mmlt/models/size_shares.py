@@ -51,17 +51,17 @@ def size_sums(value: Tensor, area: Tensor, bounds: Sequence[float]) -> Tensor:
     """Sum values by size.
 
     Args:
-        value (Tensor): (P,) of objects.
+        value (Tensor): (..., P) of objects.
         area (Tensor): (P,) of them.
         bounds (Sequence[float]): S - 1 rising areas, each the first of the
             next size.
 
     Returns:
-        Tensor: (S,) sums.
+        Tensor: (..., S) sums.
     """
     size = sum((area >= bound).long() for bound in bounds)
-    sums = value.new_zeros(len(bounds) + 1)
-    return sums.index_add_(0, size, value)
+    sums = value.new_zeros(*value.shape[:-1], len(bounds) + 1)
+    return sums.index_add_(-1, size, value)
 
 
 def first_rows(mask: Tensor, number: int) -> tuple[Tensor, Tensor]:
@@ -119,7 +119,9 @@ class SizeShares:
     ) -> None:
         self.bounds = check_bounds(bounds)
         self.losses = check_losses(losses)
-        self._sums: dict[str, list[Tensor]] = {x: [] for x in self.losses}
+        # (L, P) losses, and areas of their objects.
+        self._values: list[Tensor] = []
+        self._areas: list[Tensor] = []
         for head, weight in _heads_and_weights(model):
             reader = _reader_of(head)
             self._check_losses(head)
@@ -133,14 +135,17 @@ class SizeShares:
             dict[str, Tensor]: (S,) float32 for each of ``losses``, on the
             device of the model; zeros without a positive.
         """
-        zeros = self._like.new_zeros(len(self.bounds) + 1, dtype=torch.float)
-        taken = {name: sum(parts, zeros) for name, parts in self._sums.items()}
-        for parts in self._sums.values():
-            parts.clear()
-        return taken
+        none = self._like.new_zeros(len(self.losses), 0, dtype=torch.float)
+        values = torch.cat([none, *self._values], dim=1)
+        areas = torch.cat([none[0], *self._areas])
+        self._values.clear()
+        self._areas.clear()
+        sums = size_sums(values, areas, self.bounds)
+        return dict(zip(self.losses, sums, strict=True))
 
-    def _add(self, name: str, value: Tensor, area: Tensor) -> None:
-        self._sums[name].append(size_sums(value, area, self.bounds))
+    def _add(self, values: Tensor, areas: Tensor) -> None:
+        self._values.append(values)
+        self._areas.append(areas)
 
     def _check_losses(self, head: nn.Module) -> None:
         if 'cls' in self.losses and isinstance(head.loss_cls, OF_A_BATCH):
@@ -179,7 +184,7 @@ class _Inputs(NamedTuple):
 
 
 class _Positives(NamedTuple):
-    """Areas (P,) of objects, and the rows of their positives."""
+    """Areas (P,) of objects, the rows of their positives, and which count."""
 
     area: Tensor
     rows: Tensor
@@ -193,7 +198,7 @@ class _Reader:
         head (nn.Module): With ``loss_cls`` and ``loss_bbox``.
         losses (Sequence[str]): As in :class:`SizeShares`.
         weight (float): Factor of the losses.
-        add (Callable): Takes a name, (P,) losses and (P,) areas.
+        add (Callable): Takes (L, P) losses and (P,) areas.
     """
 
     # Whether boxes have the rows of scores, or are those of positives.
@@ -204,7 +209,7 @@ class _Reader:
         head: nn.Module,
         losses: Sequence[str],
         weight: float,
-        add: Callable[[str, Tensor, Tensor], None],
+        add: Callable[[Tensor, Tensor], None],
     ) -> None:
         self.num_classes = head.num_classes
         self.losses = losses
@@ -248,14 +253,19 @@ class _Reader:
             return
         loss_cls, cls = self._cls
         area, rows, taken = self.next_positives(box.target, cls.target)
+        if not len(area):
+            return
         box_rows = rows if self.all_boxes else slice(None)
-        for name, module, inputs, which in (
-            ('box', loss, box, box_rows),
-            ('cls', loss_cls, cls, rows),
-        ):
-            if name in self.losses:
-                value = inputs.losses(module, which).masked_fill(~taken, 0)
-                self.add(name, self.weight * value, area)
+        parts = {
+            'box': (box, loss, box_rows),
+            'cls': (cls, loss_cls, rows),
+        }
+        values = []
+        for name in self.losses:
+            inputs, module, where = parts[name]
+            values.append(inputs.losses(module, where))
+        values = torch.stack(values).masked_fill(~taken, 0)
+        self.add(self.weight * values, area)
 
 
 class _SampledReader(_Reader):
@@ -299,21 +309,14 @@ class _AnchorReader(_SampledReader):
         labels = torch.cat(levels, dim=1)
         samples = self.known['sampling_results']
         area, rows, _ = self.of_samples(labels.flatten(), samples)
-        areas = area.new_zeros(labels.numel()).scatter_(0, rows, area)
-        widths = [level.size(1) for level in levels]
-        areas = areas.view_as(labels).split(widths, dim=1)
-        self.positives = [
-            self._of_level(*level, most=max(len(area), 1))
-            for level in zip(levels, areas, strict=True)
-        ]
-
-    def _of_level(
-        self, labels: Tensor, areas: Tensor, most: int
-    ) -> _Positives:
-        positive = self.is_positive(labels.flatten())
-        # Losses of MMDetection give no rows for none: there is always one.
-        rows, taken = first_rows(positive, min(most, labels.numel()))
-        return _Positives(areas.flatten()[rows], rows, taken)
+        image, anchor = rows // labels.size(1), rows % labels.size(1)
+        self.positives = []
+        for level in levels:
+            width = level.size(1)
+            taken = (anchor >= 0) & (anchor < width)
+            row = torch.where(taken, image * width + anchor, 0)
+            self.positives.append(_Positives(area, row, taken))
+            anchor = anchor - width
 
 
 class _PointReader(_Reader):

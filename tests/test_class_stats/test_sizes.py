@@ -58,6 +58,7 @@ def make_coco(images=30):
                     bbox=[1.5, 2.5, w, h],
                     area=round(w * h * 0.6, 3),
                     iscrowd=int(RNG.random() < 0.2),
+                    segmentation=[[1.5, 2e-3, -4], [1, 2, 3]],
                 )
             )
     RNG.shuffle(content['annotations'])
@@ -66,6 +67,7 @@ def make_coco(images=30):
 
 
 COCO = make_coco()
+COCO['annotations'][1]['segmentation'] = dict(counts=[1, 2], size=[3, 1])
 ORDER = [2, 5, 7, 9]
 
 
@@ -241,6 +243,9 @@ def test_bad_data(tmp_path):
     with pytest.raises(ValueError, match='area must be'):
         read_coco_labels(tmp_path / 'x.json', 'mask')
     path = tmp_path / 'x.json'
+    path.write_text('{"images": [')
+    with pytest.raises(ValueError, match='not in the format of COCO'):
+        read_coco_labels(path)
     for wrong in ([1, 2], dict(COCO, images=[dict(id=1)]), dict(images=[])):
         path.write_text(json.dumps(wrong))
         with pytest.raises(ValueError, match='not in the format of COCO'):

@@ -11,6 +11,7 @@ from mmengine.hub import get_config
 from mmengine.registry import MODELS
 from mmengine.structures import InstanceData
 from torch.testing import assert_close
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from mmlt.models.size_shares import SizeShares, first_rows, size_sums
 
@@ -288,6 +289,40 @@ def test_training_is_as_without(name):
     assert shares.take()['box'].sum() > 0
     step(measured, make_samples([[], []]))
     assert shares.take()['box'].tolist() == [0, 0, 0]
+
+
+class Waits(TorchDispatchMode):
+    """Counts what would wait for a GPU: values and numbers of values."""
+
+    names = ('_local_scalar_dense', 'nonzero', 'masked_select', 'equal')
+
+    def __init__(self):
+        super().__init__()
+        self.number = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        name = func._schema.name.split('::')[1]
+        self.number += name in self.names
+        if name.startswith('index'):
+            indices = args[1] if isinstance(args[1], list) else []
+            dtypes = [x.dtype for x in indices if x is not None]
+            self.number += torch.bool in dtypes
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize('name', ['faster', 'cascade', 'retina', 'fcos'])
+def test_nothing_waits_for_the_device(name):
+    # On a CPU, and there only, MMDetection's focal loss looks at the labels.
+    model = build(name, counting if name in ('retina', 'fcos') else None)
+    step(model)  # In the first one, targets are looked at.
+    with Waits() as stock:
+        step(model)
+    shares = SizeShares(model)
+    with Waits() as measured:
+        step(model)
+        shares.take()
+    assert stock.number > 5
+    assert measured.number == stock.number
 
 
 def counting(config):

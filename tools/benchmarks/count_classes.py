@@ -1,6 +1,6 @@
 """Time and memory of counting the classes of an LVIS-sized annotation set.
 
-    python tools/benchmarks/count_classes.py
+    python tools/benchmarks/count_classes.py [--sizes]
 
 The annotations are generated: as many images and instances as LVIS v1 has
 for training, classes drawn by their frequency there, with boxes and polygons
@@ -18,6 +18,7 @@ from mmdet.datasets import BaseDetDataset
 from mmengine.dataset import ConcatDataset
 
 from mmlt.class_stats import ClassStats, collect_class_stats
+from mmlt.class_stats.sizes import collect_size_stats
 
 STATS = ClassStats.from_json('lvis_v1')
 
@@ -56,7 +57,8 @@ class GeneratedDataset(BaseDetDataset):
     def _instances(
         self, labels: np.ndarray, rng: np.random.Generator
     ) -> list[dict]:
-        boxes = rng.random((len(labels), 4)).tolist()
+        corners = np.sort(640 * rng.random((len(labels), 2, 2)), axis=1)
+        boxes = corners.reshape(-1, 4).tolist()
         polygons = rng.random((len(labels), self.polygon_length)).tolist()
         return [
             {'ignore_flag': 0, 'bbox': box, 'bbox_label': k, 'mask': [polygon]}
@@ -104,6 +106,11 @@ def main() -> None:
     parser.add_argument('--images', type=int, default=100_170)
     parser.add_argument('--instances', type=int, default=1_270_141)
     parser.add_argument('--polygon-length', type=int, default=80)
+    parser.add_argument(
+        '--sizes',
+        action='store_true',
+        help='count objects by size, at the scale of a network, instead',
+    )
     args = parser.parse_args()
 
     dataset = generate(args.images, args.instances, args.polygon_length)
@@ -114,13 +121,18 @@ def main() -> None:
     )
     before = reset_peak_memory()
     start, cpu_start = time.perf_counter(), time.process_time()
-    stats = collect_class_stats(dataset)
+    if args.sizes:
+        stats = collect_size_stats(dataset, scale=(1333, 800))
+        number = stats.box_count.sum()
+    else:
+        stats = collect_class_stats(dataset)
+        number = stats.instance_count.sum()
     seconds = time.perf_counter() - start
     cpu_seconds = time.process_time() - cpu_start
     extra = memory('VmHWM') - before
     print(
-        f'counted {stats.num_images} images, {stats.instance_count.sum()} '
-        f'instances: {seconds:.2f} s ({cpu_seconds:.2f} s of CPU), '
+        f'counted {stats.num_images} images, {number} instances: '
+        f'{seconds:.2f} s ({cpu_seconds:.2f} s of CPU), '
         f'{extra / 1e9:.3f} GB more'
     )
 

@@ -142,6 +142,14 @@ def limit(loss: str) -> float:
     return 1.05 if loss == 'BAGSLoss' else 1.02
 
 
+def head_of(cfg: Config) -> ConfigDict:
+    """The head of a classifier or detector."""
+    model = cfg.model
+    if 'roi_head' in model:
+        return model.roi_head.bbox_head
+    return model.get('head') or model.bbox_head
+
+
 def class_batch(cfg: Config, batch: int, size: int, device: str) -> dict:
     """Random images with a label; for multi-label data with three."""
     from mmpretrain.structures import DataSample
@@ -163,7 +171,7 @@ def box_batch(cfg: Config, batch: int, size: int, device: str) -> dict:
     from mmdet.structures import DetDataSample
     from mmengine.structures import InstanceData
 
-    num_classes = cfg.model.roi_head.bbox_head.num_classes
+    num_classes = head_of(cfg).num_classes
     samples = []
     for _ in range(batch):
         corner = torch.rand(5, 2) * (size - 40)
@@ -199,10 +207,9 @@ def build(cfg: Config, device: str, trained: str = '') -> nn.Module:
     torch.manual_seed(0)
     model = MODELS.build(cfg.model)
     model.init_weights()
-    head = cfg.model.get('head') or cfg.model.roi_head.bbox_head
     for module in model.modules():
         if isinstance(module, ClassStatsReceiver):
-            module.set_class_stats(long_tailed(head.num_classes))
+            module.set_class_stats(long_tailed(head_of(cfg).num_classes))
     for name, parameter in model.named_parameters():
         parameter.requires_grad_(name.startswith(trained))
     return model.to(device).train()
