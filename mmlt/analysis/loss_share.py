@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from mmlt.class_stats.sizes import size_names
 
@@ -182,6 +183,7 @@ def draw_loss_shares(
         above.axvline(SMALL_SHARE, color='0.6', linestyle=':', linewidth=1)
         above.set_xlabel(f'share of the {words}')
         below.set_xlabel(' or '.join(sorted(units)) + ' of the run')
+        below.xaxis.set_major_locator(MaxNLocator(integer=True))
         below.set_ylim(0, 1)
         below.grid(alpha=0.3)
     axes[0, 0].set_ylabel('share of the iterations')

@@ -173,6 +173,13 @@ def test_losses(run_tool, capsys):
     assert 'B=8192, C=1203' in printed
 
 
+def test_loss_share_step(run_tool, capsys):
+    run_tool('benchmarks/loss_share_step.py', '--batch', 1, '--turns', 1)
+    printed = capsys.readouterr().out
+    assert '| faster-rcnn | 1 |' in printed
+    assert '| retinanet | 1 |' in printed
+
+
 def test_bbn_step(run_tool, capsys):
     run_tool('benchmarks/bbn_step.py', '--batch', 2, '--turns', 1)
     assert 'BBN step' in capsys.readouterr().out

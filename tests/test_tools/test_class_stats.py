@@ -88,10 +88,12 @@ def test_tool_checks_thresholds_first(config, tmp_path, run_tool):
     assert not out.exists()
 
 
-def test_benchmark_counts_what_it_generates(run_tool, capsys):
+@pytest.mark.parametrize('options', [[], ['--sizes']])
+def test_benchmark_counts_what_it_generates(run_tool, capsys, options):
     run_tool(
         'benchmarks/count_classes.py',
-        *('--images', 40, '--instances', 300, '--polygon-length', 6),
+        *('--images', 40, '--instances', 800, '--polygon-length', 6),
+        *options,
     )
     printed = capsys.readouterr().out
-    assert 'counted 40 images, 300 instances' in printed
+    assert 'counted 40 images, 800 instances' in printed
