@@ -39,6 +39,7 @@ DETECTION_MODULES = {
     'mmlt.evaluation.metrics.detections',
     'mmlt.evaluation.metrics.lvis',
     'mmlt.evaluation.metrics.shot_coco',
+    'mmlt.models.loss_readers',
     'mmlt.models.roi_heads.bags_bbox_head',
     'mmlt.models.roi_heads.foreground_bbox_heads',
     'mmlt.models.roi_heads.roi_feature_head',

@@ -13,7 +13,8 @@ from mmengine.structures import InstanceData
 from torch.testing import assert_close
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from mmlt.models.size_shares import SizeShares, first_rows, size_sums
+from mmlt.models.loss_readers import first_rows
+from mmlt.models.size_shares import SizeShares, size_sums
 
 C, WIDTH, SIDE = 3, 8, 128
 BOUNDS = (32**2, 64**2)
