@@ -52,7 +52,7 @@ class Observer(Hook):
         self.box, self.logged = [], []
 
     def after_train_iter(self, runner, batch_idx, data_batch, outputs):
-        self.box.append(float(outputs['loss_bbox']))
+        self.box.append(outputs['loss_bbox'].item())
         tag = runner.log_processor.get_log_after_iter(
             runner, batch_idx, 'train'
         )[0]

@@ -157,7 +157,7 @@ def loop_two_stage(model, run):
                 cls_loss = -scores[row + k].log_softmax(0)[label]
                 size = of_size(area)
                 for name, loss in (('box', box_loss), ('cls', cls_loss)):
-                    sums[name][size] += float(loss) * weight / number
+                    sums[name][size] += loss.item() * weight / number
             row += len(sample.pos_priors) + len(sample.neg_priors)
     return {name: torch.tensor(value) for name, value in sums.items()}
 
@@ -220,8 +220,8 @@ def loop_retina(model, run):
             box, label = gt.bboxes[index], int(gt.labels[index])
             size = of_size(float((box[2] - box[0]) * (box[3] - box[1])))
             target = head.bbox_coder.encode(priors[k : k + 1], box[None])
-            sums['box'][size] += float((delta[k] - target[0]).abs().sum())
-            sums['cls'][size] += float(focal(logits[k], label))
+            sums['box'][size] += (delta[k] - target[0]).abs().sum().item()
+            sums['cls'][size] += focal(logits[k], label).item()
     return {name: torch.tensor(value) / number for name, value in sums.items()}
 
 
